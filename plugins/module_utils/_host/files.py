@@ -1,0 +1,102 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files on the host: read whole, replaced atomically, never half-written."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Iterator, Optional
+
+from contextlib import contextmanager
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+
+
+class FileError(CollectionError):
+    """A file could not be read or written; the old content stands."""
+
+
+def read_optional(path: Path) -> Optional[bytes]:
+    """The content of a regular file, or ``None`` where there is none.
+
+    :raises FileError: for anything else than a missing file (permissions, a folder in its place).
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {error.strerror}.") from error
+
+
+def write_atomic(path: Path, content: bytes, *, mode: int) -> None:
+    """Replace a file so that a reader, or a crash, sees the old content or the new one.
+
+    The content is written to a temporary file in the same folder, flushed to the disk and renamed;
+    the folder is flushed too. An existing file keeps its owner.
+
+    :param mode: Permission bits, for example ``0o600``.
+    :raises FileError: and the old file stands.
+    """
+    try:
+        _replace(path, content, mode)
+    except OSError as error:
+        raise FileError(
+            f"Cannot write {path}: {error.strerror}.", remedy="The previous content is still in place."
+        ) from error
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    descriptor, name = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            _take_over_owner(path, stream.fileno())
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, str(path))
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def _take_over_owner(path: Path, descriptor: int) -> None:
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        return
+    if (old.st_uid, old.st_gid) != (os.getuid(), os.getgid()):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, so that a rename in it survives a power cut."""
+    descriptor = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_mode(path: Path) -> Optional[int]:
+    """The permission bits of a file, or ``None`` where there is none."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def private_umask() -> Iterator[None]:
+    """Files that a library makes by itself inside this block are readable by their owner only."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place that knows check mode, diff mode, and how a module ends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, Mapping
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+
+
+def run(
+    module: AnsibleModule,
+    decide: Callable[[], Change[Any]],
+    apply: Callable[[Change[Any]], Mapping[str, Any]],
+) -> None:
+    """Decide, apply unless in check mode, and exit with what is to be reported. Never returns.
+
+    :param decide: Reads the current state and returns the :class:`Change`; it must not write.
+    :param apply: Carries out the steps of a change that is needed and returns further return values.
+    """
+    try:
+        change = decide()
+        outcome = dict(change.result)
+        if change.needed and not module.check_mode:
+            outcome.update(apply(change))
+    except CollectionError as error:
+        module.fail_json(msg=str(error))
+    if change.before != change.after:
+        outcome["diff"] = {"before": _as_text(change.before), "after": _as_text(change.after)}
+    module.exit_json(changed=change.needed, **outcome)
+
+
+def report(module: AnsibleModule, gather: Callable[[], Mapping[str, Any]]) -> None:
+    """Exit with facts that were gathered without changing anything. Never returns."""
+    try:
+        facts = gather()
+    except CollectionError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **facts)
+
+
+def _as_text(facts: Mapping[str, Any]) -> str:
+    return json.dumps(dict(facts), indent=2, sort_keys=True, default=str) + "\n"
