@@ -1,0 +1,92 @@
+"""What the gates share: the copy of the checkout, the environments, the tarball, and the long sanity runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from quality.tools import CHECKOUT, INSIDE, WORK, Environment, copy_checkout, find_python, make_environment
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+
+PYTHON_LINE_B = find_python("3.13")
+# Line B is tested where its Python is at hand; elsewhere its tests do not exist.
+collect_ignore = [] if PYTHON_LINE_B else ["test_line_b.py"]
+
+
+@pytest.fixture(scope="session")
+def line_a() -> Environment:
+    """The environment that runs these tests, looking at the copy of the checkout."""
+    return Environment(Path(sys.executable), copy_checkout(WORK / "tree"))
+
+
+@pytest.fixture(scope="session")
+def tree(line_a: Environment) -> Path:
+    """The copy of the checkout, laid out as a collection."""
+    return line_a.collections / INSIDE
+
+
+@pytest.fixture(scope="session")
+def line_b(line_a: Environment) -> Environment:
+    """The environment of the newest ansible-core that is supported, looking at the same copy."""
+    if PYTHON_LINE_B is None:
+        pytest.skip("no Python 3.13 on this machine")
+    python = make_environment("venv-2.21", requirements=CHECKOUT / "tests/requirements-2.21.txt", python=PYTHON_LINE_B)
+    return Environment(python, line_a.collections)
+
+
+@pytest.fixture(scope="session")
+def importer(line_a: Environment) -> Environment:
+    """Galaxy's importer, whose libraries are older than ours."""
+    requirements = CHECKOUT / "tests/requirements-importer.txt"
+    return Environment(make_environment("importer", requirements=requirements, python=line_a.python), line_a.collections)
+
+
+@pytest.fixture(scope="session")
+def tarball(line_a: Environment) -> Path:
+    """The collection as it would be uploaded."""
+    folder = WORK / "artifact"
+    shutil.rmtree(folder, ignore_errors=True)
+    line_a.run(line_a.tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", folder)
+    (built,) = folder.glob("*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="session")
+def installed(line_a: Environment, tarball: Path) -> Environment:
+    """The tools of line A, looking at the collection as a user has it after installing the tarball."""
+    target = WORK / "installed"
+    shutil.rmtree(target, ignore_errors=True)
+    user = Environment(line_a.python, target)
+    install = [user.tool("ansible-galaxy"), "collection", "install", "--offline", "--collections-path", target, tarball]
+    user.run(*install, cwd=tarball.parent)
+    return user
+
+
+def _sanity(make: Callable[[], Environment]) -> subprocess.CompletedProcess[str]:
+    environment = make()
+    version = environment.run(environment.python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
+    return environment.attempt(
+        environment.tool("ansible-test"), "sanity", "--local", "--python", version, "--color", "no"
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sanity_runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[subprocess.CompletedProcess[str]]]]:
+    """The long sanity runs that were selected, started at once in a second lane beside the other gates."""
+    selected = [name for name in ("line_a", "line_b") if any(f"sanity_{name}" in item.name for item in request.session.items)]
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sanity") as lane:
+        yield {name: lane.submit(_sanity, _sanity_environment(name, request)) for name in selected}
+
+
+def _sanity_environment(name: str, request: pytest.FixtureRequest) -> Callable[[], Environment]:
+    base: Environment = request.getfixturevalue(name)
+    # ansible-test writes into the tree it looks at, so it gets a copy of its own.
+    return lambda: Environment(base.python, copy_checkout(CHECKOUT / ".lab" / "sanity"))
