@@ -1,0 +1,47 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  hsm_module:
+    description:
+      - Path of the token's PKCS#11 library on the host where the module runs,
+        for example V(/usr/lib/softhsm/libsofthsm2.so).
+    type: path
+    required: true
+  hsm_token:
+    description:
+      - Label of the token. The slot is found by it. Two tokens with the same label are an error.
+    type: str
+    default: privatespace
+  hsm_pin:
+    description:
+      - User PIN of the token.
+      - It is tried once. A wrong PIN fails the task and is never repeated, because tokens lock themselves after a
+        few wrong ones; where a token says that one attempt is left, not even that one is made.
+      - Where neither O(hsm_pin) nor O(hsm_pin_file) is given, the environment variable E(PRIVATESPACE_HSM_PIN) of
+        the module's process is used, which the keyword C(environment) of a task sets. Mark such a task C(no_log).
+      - Without effect in check mode, which never logs in to a token.
+    type: str
+  hsm_pin_file:
+    description:
+      - File on the host where the module runs, whose first line is the PIN.
+      - It must be a regular file that nobody but its owner can read or write (mode C(0400) or C(0600)); otherwise the
+        task fails. A systemd credential fits.
+      - Mutually exclusive with O(hsm_pin).
+    type: path
+  hsm_key_label:
+    description:
+      - Label (C(CKA_LABEL)) of the key pair in the token, 1 to 64 characters. Several keys with the same label are
+        an error, since nothing tells which of them is meant.
+    type: str
+    default: ca
+requirements:
+  - cryptography >= 36.0
+  - python-pkcs11 >= 0.10
+"""

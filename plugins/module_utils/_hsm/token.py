@@ -1,0 +1,270 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A PKCS#11 token: opened once, asked for keys, closed."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm import objects
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.errors import (
+    TokenError,
+    login_error,
+    token_errors,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.keys import prove_pair, token_key
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.mechanisms import key_request
+
+try:
+    import pkcs11
+except ImportError:
+    pkcs11 = missing_library("python-pkcs11")
+
+Lock = Callable[..., AbstractContextManager[None]]
+LOCK_FOLDER = Path("/run/lock")
+LONGEST_LABEL = 64
+_IDENTIFIER_BYTES = 16
+
+
+@dataclass(frozen=True)
+class TokenSettings:
+    """Where a token is and how to log in.
+
+    :param module: Path of the PKCS#11 library.
+    :param token: Label of the token.
+    :param pin: The user PIN; ``None`` is enough where nobody logs in. It is in no message and no ``repr``.
+    :param lock_wait_seconds: How long to wait for another process that uses the same token.
+    """
+
+    module: str
+    token: str
+    pin: str | None = field(default=None, repr=False)
+    lock_wait_seconds: float = 60.0
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock file of this token, the same for every process of the host."""
+        name = hashlib.sha256(f"{self.module}\0{self.token}".encode()).hexdigest()[:16]
+        return LOCK_FOLDER / f"privatespace-token-{name}.lock"
+
+
+class Token:
+    """An open session. Not for several threads, and not to be kept across a fork."""
+
+    def __init__(self, session: Any, *, logged_in: bool) -> None:
+        self._session = session
+        self._logged_in = logged_in
+
+    def find_key(self, label: str, *, public_key: Any = None) -> Any:
+        """The private key of that label as a key of ``cryptography``, or ``None``.
+
+        :param public_key: Its public half, for tokens that do not keep one: taken from a certificate. Where it is
+            given, the pair is proven by one signature.
+        :raises StateError: several keys bear the label, one half of the pair is missing, or the halves do not fit.
+        """
+        self._require_login()
+        private, public = self._find_objects("PRIVATE_KEY", label), self._find_objects("PUBLIC_KEY", label)
+        if not private and not public:
+            return None
+        if not private:
+            raise StateError(
+                f"The token holds the public half of the key '{shown(label)}', and not its private half.",
+                remedy="It was lost, or belongs to another user of the token: restore it, or choose another label.",
+            )
+        return _key(label, private[0], public, public_key)
+
+    def get_key(self, label: str, *, public_key: Any = None) -> Any:
+        """Like :meth:`find_key`, for a key that must be there.
+
+        :raises StateError: it is not.
+        """
+        key = self.find_key(label, public_key=public_key)
+        if key is None:
+            raise StateError(
+                f"The token '{self._session.token.label}' holds no key labelled '{shown(label)}'.",
+                remedy="Check hsm_token and hsm_key_label; privatespace.gateway.hsm_key makes a key.",
+            )
+        return key
+
+    def find_public_key(self, label: str) -> Any:
+        """The public half of a key, which most tokens show without a login, or ``None``.
+
+        :raises StateError: several keys bear the label.
+        """
+        found = self._find_objects("PUBLIC_KEY", label)
+        return objects.read_public_key(found[0]) if found else None
+
+    def generate_key(self, label: str, algorithm: str) -> Any:
+        """Make a key pair inside the token: signing only, sensitive, never extractable, read back and proven.
+
+        :param algorithm: One of the names in ``mechanisms.KEY_REQUESTS``, for example ``ec-p256``.
+        :returns: The private key, as from :meth:`find_key`.
+        :raises StateError: the label is taken.
+        :raises TokenError: the token cannot make such a key, or made one that is not as asked; it is destroyed then.
+        """
+        request = key_request(algorithm)
+        if self.find_key(label) is not None:
+            raise StateError(f"The token already holds a key labelled '{shown(label)}'.")
+        objects.require_mechanisms(self._session, request)
+        identifier = secrets.token_bytes(_IDENTIFIER_BYTES)
+        public, private = objects.generate_pair(self._session, request, label=label, identifier=identifier)
+        try:
+            return _proven(label, public, private)
+        except BaseException:
+            objects.destroy([private, public])
+            raise
+
+    def delete_key(self, label: str) -> bool:
+        """Destroy both halves of a key for ever; whether there was one.
+
+        :raises StateError: several keys bear the label.
+        """
+        self._require_login()
+        halves = [*self._find_objects("PRIVATE_KEY", label), *self._find_objects("PUBLIC_KEY", label)]
+        objects.destroy(halves)
+        return bool(halves)
+
+    def _find_objects(self, kind: str, label: str) -> list[Any]:
+        if not 0 < len(label) <= LONGEST_LABEL:
+            raise InputError(f"The key label '{shown(label)}' must have 1 to {LONGEST_LABEL} characters.")
+        return objects.find_objects(self._session, kind, label)
+
+    def _require_login(self) -> None:
+        """Without a login private keys are silently absent: "not found" would be a lie, and a second CA key."""
+        if not self._logged_in:
+            raise StateError("Private keys were asked of a token that nobody logged in to.")
+
+
+def _key(label: str, private: Any, public: list[Any], known: Any) -> Any:
+    if public and objects.identifier_of(public[0]) != objects.identifier_of(private):
+        raise StateError(
+            f"The public and the private key labelled '{shown(label)}' are not halves of one pair.",
+            remedy="Give one of them another label with the tool of the token's vendor.",
+        )
+    signer = objects.TokenSigner(private)
+    if known is not None:
+        key = token_key(signer, known)
+        prove_pair(known, key)
+        return key
+    if not public and not objects.is_rsa(private):
+        raise StateError(
+            f"The token keeps no public half of the key '{shown(label)}', and an EC private key does not tell it.",
+            remedy="Give the certificate of the key.",
+        )
+    return token_key(signer, objects.read_public_key(public[0] if public else private))
+
+
+def _proven(label: str, public: Any, private: Any) -> Any:
+    broken = objects.broken_promises(private)
+    if broken:
+        raise TokenError(
+            f"The token made the key '{shown(label)}' otherwise than asked ({', '.join(broken)}); it was destroyed.",
+            remedy="A key that could leave the token is not used. Check the token's policy, or use another token.",
+        )
+    key = _key(label, private, [public], None)
+    prove_pair(key.public_key(), key)
+    return key
+
+
+@contextmanager
+def open_token(settings: TokenSettings, *, lock: Lock, login: bool = True) -> Iterator[Token]:
+    """One session, one login (or none: check mode), under the lock of the token.
+
+    Use: ``with open_token(settings, lock=exclusive_lock) as token:`` with the lock of ``_host.locks``.
+
+    :param lock: Called as ``lock(path, wait_seconds=…, what=…)``; the host layer provides it.
+    :param login: Without a login only public keys can be found. Opening a token then writes nothing to it.
+    :raises TokenError: library, token or PIN are wrong, each with its remedy. A PIN is tried once.
+    :raises BusyError: another process kept the token for too long.
+    """
+    if login and not settings.pin:
+        raise TokenError(
+            f"There is no PIN for the token '{shown(settings.token)}'.",
+            remedy="Give hsm_pin or hsm_pin_file, or set PRIVATESPACE_HSM_PIN in the environment of the task.",
+        )
+    if not Path(settings.module).is_file():
+        raise TokenError(
+            f"There is no PKCS#11 library at '{shown(settings.module)}'.",
+            remedy="Install the software of the token on this host, or correct hsm_module.",
+        )
+    with lock(settings.lock_path, wait_seconds=settings.lock_wait_seconds, what=f"The token '{settings.token}'"):
+        library = _load(settings.module)
+        try:
+            session = _open_session(library, settings, login=login)
+            with _closing(session):
+                yield Token(session, logged_in=login)
+        finally:
+            with suppress(pkcs11.PKCS11Error):
+                library.finalize()
+
+
+def _load(module: str) -> Any:
+    """The library, initialised; it is finalised after use, since it would not see a token that was made since."""
+    with token_errors("starting its library"):
+        return pkcs11.lib(module)
+
+
+def _open_session(library: Any, settings: TokenSettings, *, login: bool) -> Any:
+    token = _find_token(library, settings)
+    if login:
+        _require_attempts(token)
+    try:
+        return token.open(rw=login, user_pin=settings.pin if login else None)
+    except pkcs11.PKCS11Error as error:
+        raise login_error(error, token.label) from None
+
+
+def _find_token(library: Any, settings: TokenSettings) -> Any:
+    with token_errors("listing its slots"):
+        present = [token for token in map(_token_in, library.get_slots(token_present=True)) if token is not None]
+    found = [token for token in present if token.label == settings.token]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise TokenError(f"{len(found)} tokens are labelled '{settings.token}'.", remedy="Give them different labels.")
+    labels = ", ".join(f"'{shown(token.label)}'" for token in present) or "none"
+    raise TokenError(
+        f"There is no token labelled '{shown(settings.token)}' behind {settings.module}; there are: {labels}.",
+        remedy="Correct hsm_token, or initialise a token (SoftHSM: softhsm2-util --init-token --free --label LABEL).",
+    )
+
+
+def _token_in(slot: Any) -> Any:
+    """The token of a slot; ``None`` where there is none that could be used. One bad slot must not hide the others."""
+    try:
+        token = slot.get_token()
+    except pkcs11.PKCS11Error:
+        return None
+    return token if token.flags & pkcs11.TokenFlag.TOKEN_INITIALIZED else None
+
+
+def _require_attempts(token: Any) -> None:
+    """Check before a login that it is not the one that could lock the token."""
+    flags = pkcs11.TokenFlag
+    if token.flags & flags.USER_PIN_LOCKED:
+        raise login_error(pkcs11.PinLocked(), token.label)
+    if token.flags & flags.USER_PIN_FINAL_TRY:
+        raise TokenError(
+            f"One attempt at the PIN of the token '{token.label}' is left, and it is not used up here.",
+            remedy="Log in once by hand with the right PIN (pkcs11-tool --login --list-objects): that restores the "
+            "attempts.",
+        )
+
+
+@contextmanager
+def _closing(session: Any) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(pkcs11.PKCS11Error):
+            session.close()

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The extensions of a certificate, in the order in which they are written."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
+
+if TYPE_CHECKING:
+    from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import CertificateSpec
+    from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import Profile
+
+try:
+    from cryptography import x509
+except ImportError:
+    x509 = missing_library("cryptography")
+
+_KEY_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+def extensions_of(spec: CertificateSpec, issuer_certificate: Any) -> list[Any]:
+    """The extensions of a certificate as ``x509.Extension`` objects.
+
+    :param issuer_certificate: ``None`` for a self-signed certificate.
+    """
+    subject_key = x509.SubjectKeyIdentifier.from_public_key(spec.public_key)
+    return [
+        *_usages(spec.profile),
+        _extension(subject_key),
+        _extension(authority_key_identifier(issuer_certificate, subject_key)),
+        *_names(spec),
+        *_addresses(spec),
+    ]
+
+
+def authority_key_identifier(issuer_certificate: Any, own: Any = None) -> Any:
+    """What points at the issuer's key: the subject key identifier of its certificate.
+
+    :param own: The subject key identifier of a self-signed certificate, used where there is no issuer.
+    """
+    if issuer_certificate is not None:
+        try:
+            own = issuer_certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        except x509.ExtensionNotFound:
+            return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_certificate.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+
+
+@lru_cache(maxsize=16)
+def _usages(profile: Profile) -> tuple[Any, ...]:
+    constraints = x509.BasicConstraints(ca=profile.is_authority, path_length=profile.path_length)
+    key_usage = x509.KeyUsage(**{usage: usage in profile.key_usages for usage in _KEY_USAGES})
+    usages = [x509.ObjectIdentifier(oid) for oid in profile.extended_key_usages]
+    return (
+        _extension(constraints, critical=True),
+        _extension(key_usage, critical=True),
+        *([_extension(x509.ExtendedKeyUsage(usages))] if usages else []),
+    )
+
+
+def _names(spec: CertificateSpec) -> list[Any]:
+    found = []
+    if spec.dns_names:
+        found.append(_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in spec.dns_names])))
+    if spec.permitted_dns:
+        permitted = [x509.DNSName(name) for name in spec.permitted_dns]
+        found.append(
+            _extension(x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None), critical=True)
+        )
+    return found
+
+
+def _addresses(spec: CertificateSpec) -> list[Any]:
+    found = []
+    if spec.crl_urls:
+        points = [x509.DistributionPoint([_url(url)], None, None, None) for url in spec.crl_urls]
+        found.append(_extension(x509.CRLDistributionPoints(points)))
+    if spec.issuer_urls:
+        ca_issuers = x509.AuthorityInformationAccessOID.CA_ISSUERS
+        access = [x509.AccessDescription(ca_issuers, _url(url)) for url in spec.issuer_urls]
+        found.append(_extension(x509.AuthorityInformationAccess(access)))
+    return found
+
+
+def _url(url: str) -> Any:
+    return x509.UniformResourceIdentifier(url)
+
+
+def _extension(value: Any, *, critical: bool = False) -> Any:
+    return x509.Extension(value.oid, critical, value)
