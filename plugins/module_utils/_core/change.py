@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Mapping, Tuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 Step = TypeVar("Step")
 
@@ -23,7 +24,7 @@ class Change(Generic[Step]):
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
-    steps: Tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
 
     @property

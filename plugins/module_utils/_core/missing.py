@@ -35,8 +35,8 @@ class _Missing(type):
     def __call__(cls, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise MissingLibraryError(
             f"The Python library '{cls.__mro__[-2].__name__}' is missing for {sys.executable}.",
-            remedy="The role privatespace.gateway.pki installs it; run the task with the interpreter of its environment "
-            "(ansible_python_interpreter), or install the library for this one.",
+            remedy="The role privatespace.gateway.pki installs it: run the task with the interpreter of its environment"
+            " (ansible_python_interpreter), or install the library for this one.",
         )
 
 

@@ -34,7 +34,7 @@ def require_single_line(value: str, *, what: str) -> str:
     for character in value:
         if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Cs"):
             raise InputError(
-                f"{what} holds the control character {ascii(character)}: '{shown(value)}'.",
+                f"{what} holds the control character {character!a}: '{shown(value)}'.",
                 remedy="Give it as one line of visible characters.",
             )
     return value

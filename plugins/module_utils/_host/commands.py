@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional, Sequence
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, DeadlineError
 
@@ -26,7 +26,7 @@ class Completed:
 
 
 def run_command(
-    argv: Sequence[str], *, timeout_seconds: float, stdin: Optional[bytes] = None, check: bool = True
+    argv: Sequence[str], *, timeout_seconds: float, stdin: bytes | None = None, check: bool = True
 ) -> Completed:
     """Run a program and wait for it.
 
@@ -41,8 +41,12 @@ def run_command(
         raise CommandError(f"The program '{argv[0]}' is not installed on this host.") from error
     except subprocess.TimeoutExpired as error:
         raise DeadlineError(f"'{argv[0]}' did not end within {timeout_seconds:g} s.") from error
-    completed = Completed(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+    completed = Completed(
+        done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    )
     if check and completed.status != 0:
         detail = (completed.errors or completed.output).strip().splitlines()
-        raise CommandError(f"'{argv[0]}' ended with status {completed.status}: {detail[-1] if detail else 'no output'}.")
+        raise CommandError(
+            f"'{argv[0]}' ended with status {completed.status}: {detail[-1] if detail else 'no output'}."
+        )
     return completed

@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from pathlib import Path
-from typing import Iterator, Optional
-
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
 
@@ -20,7 +19,7 @@ class FileError(CollectionError):
     """A file could not be read or written; the old content stands."""
 
 
-def read_optional(path: Path) -> Optional[bytes]:
+def read_optional(path: Path) -> bytes | None:
     """The content of a regular file, or ``None`` where there is none.
 
     :raises FileError: for anything else than a missing file (permissions, a folder in its place).
@@ -59,7 +58,7 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(name, str(path))
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -84,7 +83,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def file_mode(path: Path) -> Optional[int]:
+def file_mode(path: Path) -> int | None:
     """The permission bits of a file, or ``None`` where there is none."""
     try:
         return stat.S_IMODE(path.stat().st_mode)

@@ -9,9 +9,9 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import BusyError
 
@@ -37,16 +37,20 @@ def exclusive_lock(path: Path, *, wait_seconds: float, what: str) -> Iterator[No
 
 def _wait_for(descriptor: int, *, wait_seconds: float, what: str) -> None:
     deadline = time.monotonic() + wait_seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
+    while not _take(descriptor):
         if time.monotonic() >= deadline:
             raise BusyError(
                 f"{what} is in use by another run, and was still in use after {wait_seconds:g} s.",
                 remedy="Wait for that run to end and start this one again; nothing was changed.",
             )
         time.sleep(POLL_SECONDS)
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        return False
+    return True

@@ -1,0 +1,14 @@
+"""The Molecule scenario on fresh hosts: check, converge, check, idempotence, verify with testinfra."""
+
+from __future__ import annotations
+
+import subprocess
+
+
+def test_the_scenario_passes_on_fresh_hosts(molecule_run: subprocess.CompletedProcess[str]) -> None:
+    assert molecule_run.returncode == 0, molecule_run.stdout
+
+
+def test_nothing_warned(molecule_run: subprocess.CompletedProcess[str]) -> None:
+    warnings = [line for line in molecule_run.stdout.splitlines() if "[WARNING]" in line or "[DEPRECATION" in line]
+    assert warnings == []
