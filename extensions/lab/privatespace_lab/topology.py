@@ -1,0 +1,217 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab as data: hosts, networks, addresses, and every text that follows from them. Pure: no effects in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+SUITES = ("bookworm", "trixie")
+SECOND_OCTETS = {"demo": 87, "test": 88}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A bridge of the lab; the controller has its first address. Without ``internal`` it is routed and masqueraded."""
+
+    name: str
+    third_octet: int
+    internal: bool
+
+
+@dataclass(frozen=True)
+class Host:
+    """A systemd host: its inventory group, its image, its last octet on each network; the first network carries SSH."""
+
+    name: str
+    group: str
+    image: str
+    octets: Mapping[str, int]
+
+
+NETWORKS = (
+    Network("management", 3, internal=False),
+    Network("outside", 1, internal=True),
+    Network("beyond", 2, internal=True),
+)
+HOSTS = (
+    Host("authority", "authority", "base", {"management": 10}),
+    Host("gateway1", "gateways", "base", {"management": 21, "outside": 21, "beyond": 21}),
+    Host("gateway2", "gateways", "base", {"management": 22, "outside": 22, "beyond": 22}),
+    Host("alice", "clients", "client", {"outside": 11}),
+    Host("bob", "clients", "client", {"outside": 12}),
+    Host("internet", "outside_world", "internet", {"beyond": 80}),
+)
+
+
+class Action(Enum):
+    """What a host needs to stand as wanted."""
+
+    CREATE = "create"
+    RECREATE = "recreate"
+    START = "start"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class Actual:
+    """A container as found: the engine's word for its state, and the fingerprint it was made from."""
+
+    state: str
+    fingerprint: str
+
+
+def plan_host(wanted_fingerprint: str, actual: Actual | None) -> Action:
+    """Decide what a host needs. A container that was made but never started lacks its keys: it is made again."""
+    if actual is None:
+        return Action.CREATE
+    if actual.fingerprint != wanted_fingerprint or actual.state not in ("running", "exited", "stopped"):
+        return Action.RECREATE
+    return Action.KEEP if actual.state == "running" else Action.START
+
+
+def container_name(instance: str, host: str) -> str:
+    """Name of the container of a host."""
+    return f"psg-{instance}-{host}"
+
+
+def network_name(instance: str, network: str) -> str:
+    """Name of a network in the engine."""
+    return f"psg-{instance}-{network}"
+
+
+def subnet(instance: str, network: Network) -> str:
+    """A network's prefix, such as ``10.87.1.0/24``."""
+    return f"10.{SECOND_OCTETS[instance]}.{network.third_octet}.0/24"
+
+
+def address(instance: str, host: Host, network: str) -> str:
+    """A host's address on a network; ``KeyError`` when it is not on it."""
+    third_octet = next(each.third_octet for each in NETWORKS if each.name == network)
+    return f"10.{SECOND_OCTETS[instance]}.{third_octet}.{host.octets[network]}"
+
+
+def mac_address(instance: str, host: Host, network: str) -> str:
+    """A host's hardware address on a network: its own through every restart, so that no neighbour holds a stale one."""
+    octets = address(instance, host, network).split(".")
+    return ":".join(["02", "00", *(f"{int(octet):02x}" for octet in octets)])
+
+
+def gateway_addresses(instance: str) -> dict[str, str]:
+    """The addresses at which users reach the gateways, by host name."""
+    return {host.name: address(instance, host, "outside") for host in HOSTS if host.group == "gateways"}
+
+
+def internet_address(instance: str) -> str:
+    """The address of what lies outside, which users reach through a tunnel only."""
+    return next(address(instance, host, "beyond") for host in HOSTS if host.group == "outside_world")
+
+
+def ssh_address(instance: str, host: Host) -> str:
+    """The address on which this machine reaches the host."""
+    return address(instance, host, next(iter(host.octets)))
+
+
+def parse_suites(debian12: str, debian13: str, before: Mapping[str, str]) -> dict[str, str]:
+    """Suite of every host: as asked, else as it was before, else Debian 12. ``ValueError`` names an unknown host."""
+    names = [host.name for host in HOSTS]
+    suites = {name: before.get(name, SUITES[0]) for name in names}
+    for suite, text in zip(SUITES, (debian12, debian13)):
+        for name in filter(None, text.split(",")):
+            if name not in suites:
+                raise ValueError(f"no host {name!r}: there are {' '.join(names)}")
+            suites[name] = suite
+    return suites
+
+
+def render_hosts_file(instance: str, host: Host) -> str:
+    """A host's ``/etc/hosts``: itself, and those it shares a network with, at the first network they share."""
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback", f"127.0.1.1 {host.name}"]
+    for peer in HOSTS:
+        shared = [name for name in peer.octets if name in host.octets]
+        if peer.name != host.name and shared:
+            lines.append(f"{address(instance, peer, shared[0])} {peer.name}")
+    return "\n".join(lines) + "\n"
+
+
+def render_resolver(host: Host, machine_resolver: str) -> str:
+    """A host's ``/etc/resolv.conf``: the machine's where the host gets out, itself on ``internet``, else none."""
+    if host.name == "internet":
+        return "nameserver 127.0.0.1\n"
+    if "management" in host.octets:
+        return machine_resolver
+    return "# This host has no resolver of its own: a VPN brings one.\n"
+
+
+def render_ssh_config(instance: str, state: Path, control: Path) -> str:
+    """Client configuration for ``ssh -F``: names and addresses, known host keys, one shared connection a host."""
+    own = state / instance
+    blocks = [
+        f"Host {host.name}\n    HostName {ssh_address(instance, host)}\n    HostKeyAlias {host.name}\n"
+        for host in HOSTS
+    ]
+    common = {
+        "User": "root",
+        "IdentityFile": f'"{own / "id_ed25519"}"',
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": f'"{own / "known_hosts"}"',
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "PreferredAuthentications": "publickey",
+        "LogLevel": "ERROR",
+        "ConnectTimeout": "10",
+        "ServerAliveInterval": "5",
+        "ServerAliveCountMax": "6",
+        "ControlMaster": "auto",
+        "ControlPersist": "60",
+        "ControlPath": f'"{control}/%h"',
+    }
+    return "".join(blocks) + "Host *\n" + "".join(f"    {key} {value}\n" for key, value in common.items())
+
+
+def render_known_hosts(instance: str, public_keys: Mapping[str, str]) -> str:
+    """A known_hosts file for names and addresses, from ``TYPE KEY COMMENT`` lines by host name."""
+    lines = []
+    for host in HOSTS:
+        names = [host.name, *(address(instance, host, network) for network in host.octets)]
+        lines.append(f"{','.join(names)} {' '.join(public_keys[host.name].split()[:2])}")
+    return "\n".join(lines) + "\n"
+
+
+def build_inventory(instance: str, state: Path) -> dict[str, Any]:
+    """The Ansible inventory. Gateways offer their outside address to users; Ansible itself comes by management."""
+    groups: dict[str, Any] = {}
+    for host in HOSTS:
+        variables: dict[str, str] = {"ansible_host": ssh_address(instance, host)}
+        variables.update({f"lab_{network}_address": address(instance, host, network) for network in host.octets})
+        if host.group == "gateways":
+            variables["openvpn_public_address"] = address(instance, host, "outside")
+        groups.setdefault(host.group, {"hosts": {}})["hosts"][host.name] = variables
+    common = {
+        "ansible_user": "root",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_ssh_args": f'-F "{state / instance / "ssh_config"}"',
+        "ansible_pipelining": True,
+        "lab_instance": instance,
+    }
+    return {"all": {"vars": common, "children": groups}}
+
+
+def render_ansible_config(instance: str, state: Path) -> str:
+    """An ansible.cfg for the instance: its inventory, this checkout as the collection, nothing in the home folder."""
+    return (
+        "[defaults]\n"
+        f"inventory = {state / instance / 'inventory.yml'}\n"
+        f"home = {state / 'ansible'}\n"
+        f"collections_path = {state / 'collections'}\n"
+        "retry_files_enabled = false\n"
+        "forks = 10\n"
+        "timeout = 20\n"
+        "\n[connection]\npipelining = true\n"
+    )

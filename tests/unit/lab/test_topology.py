@@ -1,0 +1,91 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab as data: who reaches whom, what a host needs, and the texts that follow."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+from privatespace_lab import image, topology
+from privatespace_lab.topology import HOSTS, NETWORKS, Action, Actual
+
+BY_NAME = {host.name: host for host in HOSTS}
+
+
+def test_clients_share_no_network_with_the_outside_world() -> None:
+    for client in ("alice", "bob"):
+        assert not set(BY_NAME[client].octets) & set(BY_NAME["internet"].octets)
+        assert all(network.internal for network in NETWORKS if network.name in BY_NAME[client].octets)
+
+
+@pytest.mark.parametrize("instance", sorted(topology.SECOND_OCTETS))
+def test_every_address_is_unique_and_inside_its_network(instance: str) -> None:
+    prefixes = {network.name: ipaddress.ip_network(topology.subnet(instance, network)) for network in NETWORKS}
+    pairs = [(topology.address(instance, host, name), prefixes[name]) for host in HOSTS for name in host.octets]
+    assert all(ipaddress.ip_address(address) in prefix for address, prefix in pairs)
+    assert len({address for address, _ in pairs}) == len(pairs)
+
+
+@pytest.mark.parametrize(
+    ("actual", "action"),
+    [
+        (None, Action.CREATE),
+        (Actual("running", "now"), Action.KEEP),
+        (Actual("exited", "now"), Action.START),
+        (Actual("created", "now"), Action.RECREATE),
+        (Actual("running", "before"), Action.RECREATE),
+        (Actual("stopping", "now"), Action.RECREATE),
+    ],
+)
+def test_plan_host(actual: Actual | None, action: Action) -> None:
+    assert topology.plan_host("now", actual) is action
+
+
+def test_suites_are_kept_unless_asked_otherwise() -> None:
+    suites = topology.parse_suites("alice", "gateway2,bob", {"authority": "trixie", "alice": "trixie"})
+    assert suites == {
+        **dict.fromkeys(BY_NAME, "bookworm"),
+        **dict.fromkeys(("authority", "gateway2", "bob"), "trixie"),
+    }
+
+
+def test_an_unknown_host_is_named() -> None:
+    with pytest.raises(ValueError, match="'gateway9'"):
+        topology.parse_suites("", "gateway9", {})
+
+
+def test_hosts_file_names_only_those_in_reach() -> None:
+    text = topology.render_hosts_file("demo", BY_NAME["alice"])
+    assert "10.87.1.21 gateway1\n" in text
+    assert "internet" not in text
+    assert "authority" not in text
+
+
+def test_inventory_reaches_gateways_by_management_and_offers_them_outside() -> None:
+    inventory = topology.build_inventory("test", Path("/state"))
+    gateway = inventory["all"]["children"]["gateways"]["hosts"]["gateway2"]
+    assert gateway["ansible_host"] == "10.88.3.22"
+    assert gateway["openvpn_public_address"] == "10.88.1.22"
+
+
+def test_package_sources_are_debians_and_of_the_suite() -> None:
+    lines = [
+        "http://mirror/debian/ bookworm main Debian",
+        "http://mirror/debian/ bookworm main Debian",
+        "http://mirror/security/ bookworm-security main Debian",
+        "http://other/ bookworm stable Other",
+        "http://unread/ bookworm main",
+    ]
+    expected = "deb http://mirror/debian/ trixie main\ndeb http://mirror/security/ trixie-security main\n"
+    assert image.render_sources(lines, "bookworm", "trixie") == expected
+
+
+def test_pip_configuration_leaves_out_folders_of_the_machine() -> None:
+    text = image.render_pip_config(
+        "global.index-url='https://index/simple'\nglobal.extra-index-url='file:///x https://y'\n"
+    )
+    assert "\nindex-url = https://index/simple\nextra-index-url = https://y\n" in text
+    assert "file:" not in text
