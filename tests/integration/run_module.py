@@ -81,7 +81,7 @@ def _playbook(name: str, arguments: Mapping[str, Any]) -> str:
 def _environment(extra: Mapping[str, str], home: Path) -> dict[str, str]:
     return {
         **os.environ,
-        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_CONFIG": str(_empty_configuration(home)),
         "ANSIBLE_COLLECTIONS_PATH": str(collections_path()),
         "ANSIBLE_HOME": str(home),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
@@ -90,6 +90,14 @@ def _environment(extra: Mapping[str, str], home: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "true",
         **extra,
     }
+
+
+def _empty_configuration(home: Path) -> Path:
+    """A configuration file that says nothing, so that none of this machine's is read."""
+    home.mkdir(mode=0o700, exist_ok=True)
+    path = home / "ansible.cfg"
+    path.touch()
+    return path
 
 
 def run(

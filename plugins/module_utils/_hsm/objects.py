@@ -165,11 +165,16 @@ def generate_pair(session: Any, request: KeyRequest, *, label: str, identifier: 
     return public, private
 
 
-def broken_promises(private_object: Any) -> list[str]:
-    """The attributes of a private key, read back, that are not those of a key that can only sign and never leave."""
-    broken = [name for name, wanted in _MUST.items() if _read(private_object, name) is not wanted]
-    told = ((name, wanted, _read(private_object, name)) for name, wanted in _MUST_IF_TOLD.items())
-    return broken + [name for name, wanted, found in told if found not in (None, wanted)]
+def broken_promises(private_object: Any, *, made_here: bool = True) -> list[str]:
+    """The attributes of a private key, read back, that are not those of a key that signs and never leaves.
+
+    :param made_here: Whether it must also have been made in the token, and be able to do nothing but sign.
+    """
+    broken = [f"CKA_{name}" for name, wanted in _MUST.items() if _read(private_object, name) is not wanted]
+    if made_here:
+        told = ((name, wanted, _read(private_object, name)) for name, wanted in _MUST_IF_TOLD.items())
+        broken.extend(f"CKA_{name}" for name, wanted, found in told if found not in (None, wanted))
+    return broken
 
 
 def _read(private_object: Any, name: str) -> bool | None:

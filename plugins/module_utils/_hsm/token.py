@@ -104,6 +104,27 @@ class Token:
         found = self._find_objects("PUBLIC_KEY", label)
         return objects.read_public_key(found[0]) if found else None
 
+    def has_key(self, label: str) -> bool:
+        """Whether any half of a key bears that label; private halves are seen after a login only.
+
+        :raises StateError: several keys bear the label.
+        """
+        return bool(self._find_objects("PUBLIC_KEY", label) or self._find_objects("PRIVATE_KEY", label))
+
+    def require_unextractable(self, label: str) -> None:
+        """Check of a key that somebody else may have made that it signs and cannot leave the token.
+
+        :raises StateError: it can, or it cannot sign.
+        """
+        for private in self._find_objects("PRIVATE_KEY", label):
+            broken = objects.broken_promises(private, made_here=False)
+            if broken:
+                raise StateError(
+                    f"The key '{shown(label)}' in the token is not one that signs and never leaves it "
+                    f"({', '.join(broken)}).",
+                    remedy="Choose another label, and let the token make a key of its own.",
+                )
+
     def generate_key(self, label: str, algorithm: str) -> Any:
         """Make a key pair inside the token: signing only, sensitive, never extractable, read back and proven.
 
