@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from quality.tools import CHECKOUT, INSIDE, WORK, Environment, copy_checkout, find_python, make_environment
+from quality.tools import CHECKOUT, INSIDE, WORK, Environment, copy_checkout, find_python, make_environment, run_sanity
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 PYTHON_LINE_B = find_python("3.13")
 # Line B is tested where its Python is at hand; elsewhere its tests do not exist.
@@ -46,7 +45,9 @@ def line_b(line_a: Environment) -> Environment:
 def importer(line_a: Environment) -> Environment:
     """Galaxy's importer, whose libraries are older than ours."""
     requirements = CHECKOUT / "tests/requirements-importer.txt"
-    return Environment(make_environment("importer", requirements=requirements, python=line_a.python), line_a.collections)
+    return Environment(
+        make_environment("importer", requirements=requirements, python=line_a.python), line_a.collections
+    )
 
 
 @pytest.fixture(scope="session")
@@ -65,28 +66,22 @@ def installed(line_a: Environment, tarball: Path) -> Environment:
     target = WORK / "installed"
     shutil.rmtree(target, ignore_errors=True)
     user = Environment(line_a.python, target)
-    install = [user.tool("ansible-galaxy"), "collection", "install", "--offline", "--collections-path", target, tarball]
-    user.run(*install, cwd=tarball.parent)
-    return user
-
-
-def _sanity(make: Callable[[], Environment]) -> subprocess.CompletedProcess[str]:
-    environment = make()
-    version = environment.run(environment.python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
-    return environment.attempt(
-        environment.tool("ansible-test"), "sanity", "--local", "--python", version, "--color", "no"
+    user.run(
+        *(user.tool("ansible-galaxy"), "collection", "install"),
+        *("--offline", "--collections-path", target, tarball),
+        cwd=tarball.parent,
     )
+    return user
 
 
 @pytest.fixture(scope="session", autouse=True)
 def sanity_runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[subprocess.CompletedProcess[str]]]]:
     """The long sanity runs that were selected, started at once in a second lane beside the other gates."""
-    selected = [name for name in ("line_a", "line_b") if any(f"sanity_{name}" in item.name for item in request.session.items)]
+    lines = [
+        line
+        for line in ("line_a", "line_b")
+        if any(item.name == f"test_sanity_{line}" for item in request.session.items)
+    ]
+    environments = {line: request.getfixturevalue(line) for line in lines}
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sanity") as lane:
-        yield {name: lane.submit(_sanity, _sanity_environment(name, request)) for name in selected}
-
-
-def _sanity_environment(name: str, request: pytest.FixtureRequest) -> Callable[[], Environment]:
-    base: Environment = request.getfixturevalue(name)
-    # ansible-test writes into the tree it looks at, so it gets a copy of its own.
-    return lambda: Environment(base.python, copy_checkout(CHECKOUT / ".lab" / "sanity"))
+        yield {line: lane.submit(run_sanity, environments[line], home=WORK / "home") for line in lines}

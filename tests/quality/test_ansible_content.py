@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-
 from quality.tools import require_valid_syntax
 
 if TYPE_CHECKING:
@@ -40,7 +39,12 @@ def test_ansible_doc_documents_every_plugin(installed: Environment, tree: Path, 
 
 def _is_complete(entry: dict[str, object]) -> bool:
     doc = entry.get("doc")
-    return isinstance(doc, dict) and bool(doc.get("short_description")) and bool(entry.get("examples")) and bool(entry.get("return"))
+    return (
+        isinstance(doc, dict)
+        and bool(doc.get("short_description"))
+        and bool(entry.get("examples"))
+        and bool(entry.get("return"))
+    )
 
 
 def test_ansible_doc_documents_every_role(installed: Environment, tree: Path) -> None:
@@ -50,9 +54,7 @@ def test_ansible_doc_documents_every_role(installed: Environment, tree: Path) ->
 
 
 def _ansible_doc(environment: Environment, *arguments: str) -> str:
-    output = environment.run(
-        environment.tool("ansible-doc"), "--json", *arguments, cwd=environment.collections
-    )
+    output = environment.run(environment.tool("ansible-doc"), "--json", *arguments, cwd=environment.collections)
     if "WARNING" in output:
         pytest.fail(f"ansible-doc warns:\n{output}", pytrace=False)
     return output

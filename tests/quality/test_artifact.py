@@ -27,7 +27,15 @@ def test_tarball_holds_what_is_meant_to_ship_and_nothing_else(tarball: Path, tre
     assert not [name for name in sorted(inside) if not SHIPPED.fullmatch(name)]
     owed = {
         path.relative_to(tree).as_posix()
-        for pattern in ("*.md", "LICENSE", "meta/*.yml", "plugins/**/*.*", "playbooks/*.yml", "roles/*/**/*", "docs/docsite/**/*.rst")
+        for pattern in (
+            "*.md",
+            "LICENSE",
+            "meta/*.yml",
+            "plugins/**/*.*",
+            "playbooks/*.yml",
+            "roles/*/**/*",
+            "docs/docsite/**/*.rst",
+        )
         for path in tree.glob(pattern)
         if path.is_file() and "__pycache__" not in path.parts
     }

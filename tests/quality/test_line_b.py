@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quality.tools import CHECKOUT, require_success, require_valid_syntax
+from quality.tools import CHECKOUT, require_sanity, require_valid_syntax
 
 if TYPE_CHECKING:
     import subprocess
@@ -23,4 +23,4 @@ def test_playbook_syntax_line_b(line_b: Environment, tmp_path: Path) -> None:
 
 
 def test_sanity_line_b(sanity_runs: dict[str, Future[subprocess.CompletedProcess[str]]]) -> None:
-    require_success(sanity_runs["line_b"].result())
+    require_sanity(sanity_runs["line_b"].result())

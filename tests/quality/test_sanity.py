@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quality.tools import require_success
+from quality.tools import require_sanity
 
 if TYPE_CHECKING:
     import subprocess
@@ -17,4 +17,4 @@ def test_no_sanity_ignore_file_exists(tree: Path) -> None:
 
 
 def test_sanity_line_a(sanity_runs: dict[str, Future[subprocess.CompletedProcess[str]]]) -> None:
-    require_success(sanity_runs["line_a"].result())
+    require_sanity(sanity_runs["line_a"].result())

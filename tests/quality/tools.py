@@ -25,6 +25,11 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 WORK = CHECKOUT / ".lab" / "quality"
 INSIDE = Path("ansible_collections/privatespace/gateway")
 GATE_SECONDS = 600
+SANITY_AT_LEAST = ("compile", "import", "pep8", "pylint", "shellcheck", "validate-modules", "yamllint")
+INSTALLATION_CHATTER = (
+    *("Collecting", "Downloading", "Processing", "Looking in", "Installing", "Successfully installed", "Using cached"),
+    *("WARNING: Location", "WARNING: Using locale", "\N{BOX DRAWINGS HEAVY HORIZONTAL}"),
+)
 INVENTORY_GROUPS = ("authority", "gateways", "clients", "outside_world")
 
 
@@ -37,7 +42,10 @@ def find_python(version: str) -> Path | None:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     on_path = [Path(folder) / name for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     for candidate in (*on_path, *sorted(pyenv.glob(f"versions/{version}*/bin/{name}"))):
-        if candidate.is_file() and subprocess.run([candidate, "-c", ""], check=False, capture_output=True).returncode == 0:
+        if (
+            candidate.is_file()
+            and subprocess.run([candidate, "-c", ""], check=False, capture_output=True).returncode == 0
+        ):
             return candidate
     return None
 
@@ -58,10 +66,9 @@ class Environment:
         return str(self.python.parent / name)
 
     def variables(self) -> dict[str, str]:
-        """The process environment: the caller's without Ansible's, mypy's and pytest's settings, in UTF-8."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MYPY", "PYTEST_", "PYTHON"))
-        }
+        """The process environment: the caller's without settings of Ansible, git, mypy, pytest and Python, in UTF-8."""
+        foreign = ("ANSIBLE_", "MYPY", "PYTEST_", "PYTHON")
+        kept = {name: value for name, value in _without_git(os.environ).items() if not name.startswith(foreign)}
         return kept | {
             "PATH": f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "LC_ALL": "C.UTF-8",
@@ -102,6 +109,60 @@ def require_success(done: subprocess.CompletedProcess[str]) -> None:
         pytest.fail(f"{command}\nended with status {done.returncode}:\n{done.stdout}", pytrace=False)
 
 
+def run_sanity(environment: Environment, *, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run every sanity check of ansible-test on a copy of the checkout that is its own, for it writes into it.
+
+    :param home: A folder that stands for the user's home, where ansible-test keeps its environments from run to run.
+    """
+    own = Environment(environment.python, copy_checkout(CHECKOUT / ".lab" / "sanity"))
+    version = own.run(own.python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
+    _offer_pip(own, home=home, version=version)
+    return own.attempt(
+        *(own.tool("ansible-test"), "sanity", "--local", "--python", version, "--color", "no"),
+        extra={"HOME": str(home)},
+    )
+
+
+def _offer_pip(environment: Environment, *, home: Path, version: str) -> None:
+    """Put a stand-in for get-pip where ansible-test looks for it, so that it downloads none.
+
+    It copies the pip that ansible-test asks for, taken from the package registry like every other pinned tool.
+    """
+    for name in (".config/pip", ".pip"):
+        real, shown = Path.home() / name, home / name
+        if real.is_dir() and not shown.exists():
+            shown.parent.mkdir(parents=True, exist_ok=True)
+            shown.symlink_to(real)
+    question = (
+        "from types import SimpleNamespace; from ansible_test._internal.python_requirements import get_venv_packages; "
+        f"print(get_venv_packages(SimpleNamespace(version='{version}'))['pip'])"
+    )
+    wanted = environment.run(environment.python, "-c", question).strip()
+    cache = home / ".ansible/test/cache"
+    source = cache / f"pip-{wanted}"
+    if not source.is_dir():
+        uv = Path(sys.executable).parent / "uv"
+        environment.run(
+            uv, "pip", "install", "--quiet", "--python", environment.python, "--target", source, f"pip=={wanted}"
+        )
+    stand_in = cache / f"get_pip_{wanted.replace('.', '_')}.py"
+    stand_in.write_text(
+        "import shutil, sysconfig\n"
+        f"shutil.copytree({str(source)!r}, sysconfig.get_path('purelib'), dirs_exist_ok=True)\n"
+    )
+
+
+def require_sanity(done: subprocess.CompletedProcess[str]) -> None:
+    """Fail the test unless every sanity check ran, on files, and passed."""
+    done.stdout = "\n".join(
+        line for line in done.stdout.splitlines() if not line.lstrip().startswith(INSTALLATION_CHATTER)
+    )
+    require_success(done)
+    missing = [name for name in SANITY_AT_LEAST if f'Running sanity test "{name}"' not in done.stdout]
+    if missing or "skipp" in done.stdout.lower():
+        pytest.fail(f"ansible-test skipped checks ({', '.join(missing)}):\n{done.stdout}", pytrace=False)
+
+
 def copy_checkout(destination: Path) -> Path:
     """Make ``destination`` hold ``ansible_collections/privatespace/gateway`` as git would record it now.
 
@@ -117,18 +178,34 @@ def copy_checkout(destination: Path) -> Path:
     wanted = {name for name in listing.stdout.split("\0") if name and (CHECKOUT / name).is_file()}
     root = destination / INSIDE
     root.mkdir(parents=True, exist_ok=True)
-    for path in sorted(root.rglob("*"), reverse=True):
-        if path.is_dir() and not path.is_symlink():
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif path.relative_to(root).as_posix() not in wanted:
-            path.unlink()
+    # A repository of its own: tools that ask git would find the outer one, which ignores everything in .lab.
+    subprocess.run(["git", "init", "--quiet", root], check=True, capture_output=True, env=_without_git(os.environ))
+    _remove_others(root, wanted)
     for name in wanted:
         source, target = CHECKOUT / name, root / name
         if not target.exists() or _stamp(source) != _stamp(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
     return destination
+
+
+def _remove_others(root: Path, wanted: set[str]) -> None:
+    for path in sorted(root.rglob("*"), reverse=True):
+        name = path.relative_to(root).as_posix()
+        if name == ".git" or name.startswith((".git/", "tests/output")):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif name not in wanted:
+            path.unlink()
+
+
+def _without_git(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables without those that a git hook sets to point at its own repository."""
+    return {
+        name: value for name, value in variables.items() if name not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    }
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -23,10 +23,25 @@ PURE = frozenset({CORE, PKI, OPENVPN, DNS, DIAGNOSIS})
 
 # Ways to reach the world: not for packages whose every input is an argument.
 EFFECT_MODULES = frozenset(
-    {"os", "subprocess", "socket", "socketserver", "ssl", "http", "urllib", "shutil", "tempfile", "fcntl", "signal", "asyncio"}
+    {
+        "os",
+        "subprocess",
+        "socket",
+        "socketserver",
+        "ssl",
+        "http",
+        "urllib",
+        "shutil",
+        "tempfile",
+        "fcntl",
+        "signal",
+        "asyncio",
+    }
 )
 CLOCK_AND_CHANCE_MODULES = frozenset({"time", "random", "secrets", "uuid"})
-EFFECT_CALLS = frozenset({"open", "input", "print", "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir"})
+EFFECT_CALLS = frozenset(
+    {"open", "input", "print", "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir"}
+)
 CLOCK_AND_CHANCE_CALLS = frozenset(
     {"now", "utcnow", "today", "random_serial_number", "generate_private_key", "generate", "urandom", "monotonic"}
 )
@@ -157,9 +172,9 @@ def _import_violations(tree: ast.Module, layer_name: str, layer: Layer) -> Itera
 
 
 def _judge_import(line: int, name: str, layer_name: str, layer: Layer) -> Iterator[tuple[int, str]]:
-    top = name.split(".")[0]
+    top = name.split(".", maxsplit=1)[0]
     if name.startswith(UTILS):
-        package = name[len(UTILS) :].split(".")[0]
+        package = name[len(UTILS) :].split(".", maxsplit=1)[0]
         if package != layer_name and package not in layer.own:
             yield line, f"{layer_name} may not import {package}"
     elif top == "ansible_collections":

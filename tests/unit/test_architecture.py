@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from unit.architecture import FILE_LINES, FUNCTION_LINES, MODULE_LINES, OWN, UTILS, find_violations
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
@@ -42,7 +41,10 @@ CLEAN = [
     ("module_utils/_openvpn/management.py", "import socket\n"),
     ("module_utils/_dns/route53.py", "import boto3\n"),
     ("module_utils/_host/clock.py", "import time\n\nNOW = time.time()\n"),
-    ("module_utils/_module/run.py", f"from ansible.module_utils.basic import AnsibleModule\nimport {UTILS}_host.clock\n"),
+    (
+        "module_utils/_module/run.py",
+        f"from ansible.module_utils.basic import AnsibleModule\nimport {UTILS}_host.clock\n",
+    ),
     ("modules/pki_crl.py", f"from {UTILS}_pki import plan\nfrom {UTILS}_module.run import run\n"),
     ("filter/openvpn_profile.py", "from ansible.errors import AnsibleFilterError\n"),
     ("module_utils/__init__.py", ""),
@@ -56,7 +58,11 @@ VIOLATING = [
     ("module_utils/_pki/x.py", "import random\n", "may not import random"),
     ("module_utils/_pki/x.py", "from os import path\n", "may not import os"),
     ("module_utils/_pki/x.py", "from datetime import datetime\nNOW = datetime.now()\n", "now() is not called"),
-    ("module_utils/_pki/x.py", "from cryptography import x509\nN = x509.random_serial_number()\n", "random_serial_number()"),
+    (
+        "module_utils/_pki/x.py",
+        "from cryptography import x509\nN = x509.random_serial_number()\n",
+        "random_serial_number()",
+    ),
     ("module_utils/_pki/x.py", "DATA = open('ca.pem')\n", "open() is not called"),
     ("module_utils/_pki/x.py", f"from {UTILS[:-1]} import _store\n", "_pki may not import _store"),
     ("module_utils/_pki/x.py", f"from {UTILS}_store.schema import x\n", "_pki may not import _store"),
@@ -71,19 +77,31 @@ VIOLATING = [
     ("module_utils/_host/x.py", "from ansible.module_utils.basic import AnsibleModule\n", "library ansible"),
     ("module_utils/_module/x.py", f"from {UTILS}_pki.names import x\n", "_module may not import _pki"),
     ("module_utils/_module/x.py", "from ansible.plugins.filter.core import x\n", "library ansible.plugins"),
-    ("module_utils/_module/x.py", "from ansible.module_utils_of_mine import x\n", "library ansible.module_utils_of_mine"),
+    (
+        "module_utils/_module/x.py",
+        "from ansible.module_utils_of_mine import x\n",
+        "library ansible.module_utils_of_mine",
+    ),
     ("module_utils/_new/x.py", "", "not a layer of the table"),
     ("module_utils/loose.py", "", "not a layer of the table"),
     ("callback/x.py", "", "not a layer of the table"),
     ("modules/x.py", f"from {OWN}modules.pki_crl import main\n", "only packages of module_utils"),
-    ("modules/x.py", "from ansible_collections.community.crypto.plugins.module_utils import x\n", "only packages of module_utils"),
+    (
+        "modules/x.py",
+        "from ansible_collections.community.crypto.plugins.module_utils import x\n",
+        "only packages of module_utils",
+    ),
     ("modules/x.py", "import cryptography\n", "library cryptography"),
     ("modules/x.py", "\n".join(f"x{n} = {n}" for n in range(MODULE_LINES + 1)), "lines beside its documentation"),
     ("filter/x.py", f"from {UTILS}_host.files import x\n", "filter may not import _host"),
     ("filter/x.py", "import subprocess\n", "may not import subprocess"),
     ("doc_fragments/x.py", f"from {UTILS}_core.text import x\n", "doc_fragments may not import _core"),
     ("module_utils/_core/x.py", "from .errors import CollectionError\n", "imports are absolute"),
-    ("module_utils/_core/x.py", "import importlib\nimportlib.import_module('ansible')\n", "import_module() is not called"),
+    (
+        "module_utils/_core/x.py",
+        "import importlib\nimportlib.import_module('ansible')\n",
+        "import_module() is not called",
+    ),
     ("module_utils/_core/x.py", "assert True\n", "never assert"),
     ("module_utils/_core/utils.py", "", "says nothing"),
     ("module_utils/_core/__init__.py", '"""Words."""\n', "__init__.py is empty"),
