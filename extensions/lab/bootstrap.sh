@@ -14,7 +14,7 @@ check_machine() {
     # shellcheck source=/dev/null
     os=$(. /etc/os-release && echo "${ID:-unknown} ${VERSION_ID:-unknown}")
     [ "$os" = "debian 12" ] || die "needs Debian 12: this is ${os}"
-    (: <>/dev/net/tun) 2>/dev/null || die "needs /dev/net/tun: this machine has none that can be opened (modprobe tun, or pass the device to this container)"
+    { [ -c /dev/net/tun ] && (: <>/dev/net/tun) 2>/dev/null; } || die "needs /dev/net/tun: there is none that can be opened (modprobe tun, or pass the device into the container)"
     unshare --mount true 2>/dev/null || die "needs the right to make mount namespaces (CAP_SYS_ADMIN): this container does not have it"
 }
 
@@ -87,7 +87,6 @@ bootstrap_stamp() {
     } | sha256sum
 }
 
-# shellcheck disable=SC2120 # the argument is for the run that holds the lock
 bootstrap() {
     check_machine
     export SSL_CERT_FILE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
@@ -114,6 +113,6 @@ bootstrap() {
 lab_environment() {
     export PATH=$STATE/venv/bin:$PATH
     export ANSIBLE_HOME=$STATE/ansible ANSIBLE_COLLECTIONS_PATH=$STATE/collections ANSIBLE_PIPELINING=1
-    [ ! -f "$STATE/$INSTANCE/ansible.cfg" ] || export ANSIBLE_CONFIG=$STATE/$INSTANCE/ansible.cfg
     export CONTAINERS_CONF=$STATE/containers.conf CONTAINERS_STORAGE_CONF=$STATE/storage.conf
+    export PRIVATESPACE_CHECKOUT=$ROOT
 }

@@ -22,11 +22,14 @@ hold_namespace() {
     exec -a "$NAMESPACE_NAME" sleep infinity
 }
 
+# Whether a process is the holder, not another that got its number later.
+is_holder() { [ "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" = "${NAMESPACE_NAME}infinity" ]; } 2>/dev/null
+
 # Print the pid of a living process in the namespace: the holder, or a host's monitor when somebody killed the holder.
 namespace_pid() {
     local pid
     pid=$(cat "$STATE/namespace.pid" 2>/dev/null) || pid=''
-    if [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$NAMESPACE_NAME"; then
+    if [ -n "$pid" ] && is_holder "$pid"; then
         echo "$pid"
         return
     fi
@@ -57,5 +60,5 @@ end_namespace() {
     local pid
     pid=$(cat "$STATE/namespace.pid" 2>/dev/null) || return 0
     rm -f "$STATE/namespace.pid"
-    ! tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$NAMESPACE_NAME" || kill "$pid"
+    ! is_holder "$pid" || kill "$pid"
 }

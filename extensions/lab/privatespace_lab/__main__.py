@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import NoReturn
 
 from privatespace_lab import hosts, topology
 from privatespace_lab.engine import LabError, configure_engine, say
 
 
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and exit with status 2."""
+        say(f"{message}; ./lab prints what there is")
+        sys.exit(2)
+
+
 def main() -> int:
     """Do what the arguments say; 1 with one line for a person when it cannot be done, 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(prog="./lab", allow_abbrev=False)
+    parser = Parser(prog="./lab", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "down"):
         command = commands.add_parser(name, prog=f"./lab {name}", allow_abbrev=False)
