@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import nox
 
+# antsibull-nox, where it is installed, adds sessions that ask Galaxy; ours need no Internet once the tools are there.
 try:
     import antsibull_nox
-except ImportError:  # its sessions ask Galaxy for things; ours need no Internet once the tools are installed
-    pass
-else:
+
     antsibull_nox.load_antsibull_nox_toml()
+except ImportError:
+    pass
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True

@@ -179,7 +179,9 @@ def copy_checkout(destination: Path) -> Path:
     root = destination / INSIDE
     root.mkdir(parents=True, exist_ok=True)
     # A repository of its own: tools that ask git would find the outer one, which ignores everything in .lab.
-    subprocess.run(["git", "init", "--quiet", root], check=True, capture_output=True, env=_without_git(os.environ))
+    subprocess.run(
+        ["git", "init", "--quiet", "--template=", root], check=True, capture_output=True, env=_without_git(os.environ)
+    )
     _remove_others(root, wanted)
     for name in wanted:
         source, target = CHECKOUT / name, root / name

@@ -25,7 +25,7 @@ def hsm_argument_spec() -> dict[str, Any]:
     """Argument spec of the fragment ``privatespace.gateway.hsm``: merge it into that of the module."""
     return {
         "hsm_module": {"type": "path", "required": True},
-        "hsm_token": {"type": "str", "default": DEFAULT_TOKEN_LABEL},
+        "hsm_token": {"type": "str", "default": DEFAULT_TOKEN_LABEL, "no_log": False},
         "hsm_pin": {"type": "str", "no_log": True},
         "hsm_pin_file": {"type": "path"},
         "hsm_key_label": {"type": "str", "default": DEFAULT_KEY_LABEL, "no_log": False},

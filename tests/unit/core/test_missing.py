@@ -15,7 +15,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing
 def test_attributes_can_be_named_and_subclassed_without_the_library() -> None:
     x509 = missing_library("cryptography")
 
-    class Key(x509.PrivateKey):  # type: ignore[misc]
+    class Key(x509.PrivateKey):  # type: ignore[misc, name-defined]
         """A class that a domain file defines at import time."""
 
     assert isinstance(Key, type)
