@@ -1,0 +1,173 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit trail: every change says who, when, what and from which job, chained by hashes so that none can be altered.
+
+A record's hash covers its contents and the hash of the record before it. Whoever changes, removes or inserts a
+record has to rewrite all that follow; comparing the newest hash with one noted elsewhere shows that as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import to_epoch_microseconds
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import StoreSession
+
+try:
+    import sqlalchemy as sa
+except ImportError:
+    sa = missing_library("SQLAlchemy")
+
+BEGINNING = "0" * 64
+MOST_PROBLEMS = 20
+AUTHORITY_INTENDED = "authority.intended"
+AUTHORITY_ACTIVATED = "authority.activated"
+AUTHORITY_CHANGED = "authority.changed"
+CERTIFICATES_INTENDED = "certificates.intended"
+CERTIFICATE_ISSUED = "certificate.issued"
+CERTIFICATE_SUPERSEDED = "certificate.superseded"
+CERTIFICATE_ABANDONED = "certificate.abandoned"
+CERTIFICATE_REVOKED = "certificate.revoked"
+CRL_INTENDED = "crl.intended"
+CRL_SIGNED = "crl.signed"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened.
+
+    :param subject: What it happened to: the serial of a certificate, the number of a CRL, the label of an authority.
+    :param detail: Further facts, fit for JSON; never a secret.
+    """
+
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ChainState:
+    """What a check of the audit trail found.
+
+    :param records: How many records there are.
+    :param head: The hash of the newest record, to be noted outside of the store.
+    :param problems: What is wrong, at most 20 sentences; empty when the chain holds.
+    """
+
+    records: int
+    head: str
+    problems: tuple[str, ...]
+
+
+def append_events(session: StoreSession, events: Sequence[Event]) -> None:
+    """Add records to the trail, inside the transaction of the change that they tell of."""
+    if not events:
+        return
+    sequence, previous = _head(session)
+    at_us = to_epoch_microseconds(session.clock())
+    records: list[dict[str, Any]] = []
+    for offset, event in enumerate(events, start=1):
+        record = _record(session, event, sequence=sequence + offset, at_us=at_us, previous=previous)
+        previous = record["hash"]
+        records.append(record)
+    session.connection.execute(sa.insert(session.tables.audit), records)
+
+
+def _record(session: StoreSession, event: Event, *, sequence: int, at_us: int, previous: str) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "sequence": sequence,
+        "at_us": at_us,
+        "actor": session.origin.actor,
+        "job": session.origin.job,
+        "action": event.action,
+        "subject": event.subject,
+        "detail": _canonical(event.detail),
+        "previous": previous,
+    }
+    record["hash"] = record_hash(record)
+    return record
+
+
+def record_hash(record: Mapping[str, Any]) -> str:
+    """SHA-256 over the canonical JSON of a record without its hash, in hexadecimal."""
+    return hashlib.sha256(_canonical({key: record[key] for key in record if key != "hash"}).encode()).hexdigest()
+
+
+def _canonical(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _head(session: StoreSession) -> tuple[int, str]:
+    audit = session.tables.audit
+    newest = session.connection.execute(
+        sa.select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
+    ).first()
+    return (newest.sequence, newest.hash) if newest else (0, BEGINNING)
+
+
+def verify_chain(session: StoreSession) -> ChainState:
+    """Recompute every hash, and compare what the trail tells with what the store says today.
+
+    :raises StoreError: the store cannot be read.
+    """
+    problems: list[str] = []
+    records, head = 0, BEGINNING
+    told: dict[str, dict[str, str]] = {CERTIFICATE_ISSUED: {}, CERTIFICATE_REVOKED: {}}
+    for record in _all_records(session):
+        records += 1
+        problem = _problem(record, sequence=records, previous=head)
+        if problem and len(problems) < MOST_PROBLEMS:
+            problems.append(problem)
+        head = record["hash"]
+        if record["action"] in told:
+            told[record["action"]][record["subject"]] = record["detail"]
+    problems += _contradictions(session, told)
+    return ChainState(records=records, head=head, problems=tuple(problems[:MOST_PROBLEMS]))
+
+
+def _all_records(session: StoreSession) -> Iterator[Mapping[str, Any]]:
+    audit = session.tables.audit
+    for row in session.read(sa.select(audit).order_by(audit.c.sequence)):
+        yield row._mapping  # noqa: SLF001 - a public name of SQLAlchemy
+
+
+def _problem(record: Mapping[str, Any], *, sequence: int, previous: str) -> str | None:
+    where = f"Record {record['sequence']} of the audit trail"
+    if record["hash"] != record_hash(record):
+        return f"{where} was altered: its hash does not cover what it says."
+    if record["previous"] != previous:
+        return f"{where} does not follow the one before it: a record was altered, removed or inserted."
+    if record["sequence"] != sequence:
+        return f"{where} stands at place {sequence}: records are missing."
+    return None
+
+
+def _contradictions(session: StoreSession, told: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Certificates and revocations that the trail does not tell of, and the other way round."""
+    certificates, revocations = session.tables.certificates, session.tables.revocations
+    issued = {
+        row.serial: hashlib.sha256(row.certificate).hexdigest()
+        for row in session.read(
+            sa.select(certificates.c.serial, certificates.c.certificate).where(certificates.c.certificate.is_not(None))
+        )
+    }
+    revoked = {
+        row.serial
+        for row in session.read(
+            sa.select(certificates.c.serial).join(revocations, revocations.c.certificate_id == certificates.c.id)
+        )
+    }
+    for serial in sorted(issued.keys() ^ told[CERTIFICATE_ISSUED].keys()):
+        yield f"The store and the audit trail disagree on whether certificate {serial} was issued."
+    for serial in sorted(revoked ^ told[CERTIFICATE_REVOKED].keys()):
+        yield f"The store and the audit trail disagree on whether certificate {serial} was revoked."
+    for serial, sha256 in issued.items():
+        detail = told[CERTIFICATE_ISSUED].get(serial)
+        if detail is not None and json.loads(detail)["sha256"] != sha256:
+            yield f"Certificate {serial} is not the one that the audit trail tells of."

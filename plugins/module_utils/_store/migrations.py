@@ -1,0 +1,49 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From one layout of the store to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Callable
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.schema import SCHEMA_VERSION, tables
+
+try:
+    import sqlalchemy as sa
+except ImportError:
+    sa = missing_library("SQLAlchemy")
+
+Migration = Callable[["sa.Connection"], None]
+
+# The layout that a step leads to, and the step: plain DDL, written once and never changed. The tables of
+# schema.py are always those of the newest layout, so a step must not use them.
+MIGRATIONS: Mapping[int, Migration] = {}
+
+
+def found_version(connection: sa.Connection) -> int | None:
+    """The version of the layout that a database has; ``None`` for one without any of our tables."""
+    if not sa.inspect(connection).has_table("schema_version"):
+        return None
+    version: int = connection.execute(sa.select(tables().schema_version.c.version)).scalar_one()
+    return version
+
+
+def bring_up_to_date(
+    connection: sa.Connection,
+    version: int | None,
+    *,
+    migrations: Mapping[int, Migration] = MIGRATIONS,
+    newest: int = SCHEMA_VERSION,
+) -> None:
+    """Make the tables, or take the steps from ``version`` to the newest one; the caller's transaction holds it all."""
+    schema_version = tables().schema_version
+    if version is None:
+        tables().metadata.create_all(connection)
+        connection.execute(sa.insert(schema_version).values(version=newest))
+        return
+    for step in range(version + 1, newest + 1):
+        migrations[step](connection)
+    connection.execute(sa.update(schema_version).values(version=newest))

@@ -1,0 +1,176 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the store keeps, as values: plain types, times in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+INTENDED = "intended"
+ACTIVE = "active"
+VALID = "valid"
+SUPERSEDED = "superseded"
+REVOKED = "revoked"
+ABANDONED = "abandoned"
+SIGNED = "signed"
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certification authority.
+
+    :param identifier: Its row in the store.
+    :param label: The label of its key in the token, unique in the store.
+    :param state: ``intended`` from before its key is made until its certificate is stored, then ``active``.
+    :param certificate: Its certificate as DER; empty while it is intended.
+    :param crl_validity_days: How long its CRLs are valid.
+    """
+
+    identifier: int
+    label: str
+    common_name: str
+    algorithm: str
+    state: str
+    crl_validity_days: int
+    certificate: bytes = b""
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate that the authority signed, or has the intention to sign.
+
+    :param name: The user's or the gateway's name.
+    :param device: The user's device; empty for a gateway.
+    :param profile: ``client`` or ``server``.
+    :param state: ``intended``: its serial is taken, nothing was handed out. ``valid``: the current certificate of
+        its common name. ``superseded``: renewed; usable until it expires. ``revoked``. ``abandoned``: the run that
+        intended it ended before it was signed and stored.
+    :param public_key_sha256: SHA-256 of the SubjectPublicKeyInfo in hexadecimal; empty until it is stored.
+    :param certificate: DER; empty where it was not asked for or is not signed yet.
+    """
+
+    serial: int
+    common_name: str
+    name: str
+    device: str
+    profile: str
+    state: str
+    not_before: datetime
+    not_after: datetime
+    public_key_sha256: str = ""
+    certificate: bytes = b""
+    revoked_at: datetime | None = None
+    reason: str | None = None
+
+
+class Intent(Protocol):
+    """What is stored before a certificate is signed; the fields are those of :class:`Certificate`."""
+
+    @property
+    def serial(self) -> int: ...
+
+    @property
+    def common_name(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def profile(self) -> str: ...
+
+    @property
+    def not_before(self) -> datetime: ...
+
+    @property
+    def not_after(self) -> datetime: ...
+
+
+class Signed(Protocol):
+    """What is stored once a certificate is signed; the fields are those of :class:`Certificate`."""
+
+    @property
+    def serial(self) -> int: ...
+
+    @property
+    def certificate(self) -> bytes: ...
+
+    @property
+    def public_key_sha256(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """What is stored when a certificate is revoked.
+
+    :param reason: A CRLReason of RFC 5280 in its written form, for example ``superseded``.
+    :param entry: The encoded entry of the CRL (DER of one element of ``revokedCertificates``).
+    """
+
+    serial: int
+    revoked_at: datetime
+    reason: str
+    entry: bytes
+
+
+@dataclass(frozen=True)
+class RevocationList:
+    """A CRL that was signed, or whose number was taken to sign it.
+
+    :param entries: How many certificates it lists.
+    :param sha256: Of its DER, in hexadecimal; empty while it is intended.
+    """
+
+    number: int
+    state: str
+    this_update: datetime
+    next_update: datetime
+    signed_at: datetime
+    entries: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Owed:
+    """The entries that the next CRL has to list.
+
+    :param entries: Encoded entries, in the order of their revocation.
+    :param through: The last row that was read; what is revoked later is not part of this.
+    :param unpublished: How many of them were never part of a CRL.
+    """
+
+    entries: tuple[bytes, ...]
+    through: int
+    unpublished: int
+
+
+def to_epoch(moment: datetime) -> int:
+    """Whole seconds since 1970-01-01 UTC; the fraction is cut off, as X.509 does.
+
+    :raises ValueError: for a time without a zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone cannot be stored")
+    return int(moment.timestamp())
+
+
+def to_epoch_microseconds(moment: datetime) -> int:
+    """Whole microseconds since 1970-01-01 UTC, exactly."""
+    since = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def from_epoch(seconds: int) -> datetime:
+    """The opposite of :func:`to_epoch`."""
+    return datetime.fromtimestamp(seconds, tz=timezone.utc)
+
+
+def from_epoch_microseconds(microseconds: int) -> datetime:
+    """The opposite of :func:`to_epoch_microseconds`."""
+    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=microseconds)

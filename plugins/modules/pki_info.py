@@ -1,0 +1,377 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Facts about the authority and everything that it has signed."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pki_info
+short_description: Show certificates, their expiry, the state of the CRL, and check the audit trail
+description:
+  - Reads the authority's store and returns what it keeps. Nothing is changed, and the token is not used.
+  - Recomputes the hashes of the whole audit trail and compares it with the certificates and revocations in the store.
+version_added: "0.1.0"
+author:
+  - Private Space Gateway contributors (@privatespace)
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - ansible.builtin.action_common_attributes.facts
+  - privatespace.gateway.store
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: N/A
+    details:
+      - Changes nothing.
+  facts:
+    support: none
+    details:
+      - Returns its values and sets no facts.
+  platform:
+    platforms: posix
+options:
+  hsm_key_label:
+    description:
+      - The label of the key of the authority to show.
+    type: str
+    default: ca
+  names:
+    description:
+      - Show only the certificates of these users and gateways. By default those of all.
+    type: list
+    elements: str
+  include_expired:
+    description:
+      - Show certificates that have expired, too.
+    type: bool
+    default: false
+  check_audit:
+    description:
+      - Check the audit trail and the integrity of the database. Takes about 3 seconds for every 100,000 certificates.
+    type: bool
+    default: true
+seealso:
+  - module: privatespace.gateway.pki_authority
+  - module: privatespace.gateway.openvpn_session_info
+"""
+
+EXAMPLES = r"""
+- name: Look at the authority
+  privatespace.gateway.pki_info:
+  register: pki
+
+- name: Fail when the CRL is about to expire or somebody altered the store
+  ansible.builtin.assert:
+    that:
+      - pki.crl.days_left > 3
+      - pki.audit.valid
+"""
+
+RETURN = r"""
+store_exists:
+  description: Whether there is a store. Without one the other values are V(null) or empty.
+  returned: success
+  type: bool
+authority:
+  description: The authority. V(null) where it has not been set up.
+  returned: success
+  type: dict
+  contains:
+    key_label:
+      description: The label of its key in the token.
+      type: str
+      returned: success
+    common_name:
+      description: The common name of its certificate.
+      type: str
+      returned: success
+    algorithm:
+      description: The algorithm of its key.
+      type: str
+      returned: success
+    state:
+      description: V(active), or V(intended) when its set-up broke off.
+      type: str
+      returned: success
+    certificate:
+      description: Its certificate (PEM).
+      type: str
+      returned: success
+    fingerprint:
+      description: SHA-256 over the DER of its certificate.
+      type: str
+      returned: success
+    not_after:
+      description: When its certificate expires (ISO 8601, UTC).
+      type: str
+      returned: success
+    days_left:
+      description: Days until its certificate expires.
+      type: float
+      returned: success
+    crl_validity_days:
+      description: For how many days its CRLs are valid.
+      type: int
+      returned: success
+crl:
+  description: The CRL that was signed last. V(null) where there is none.
+  returned: success
+  type: dict
+  contains:
+    number:
+      description: The CRL number.
+      type: int
+      returned: success
+    this_update:
+      description: The C(thisUpdate) (ISO 8601, UTC).
+      type: str
+      returned: success
+    next_update:
+      description: When it expires (ISO 8601, UTC).
+      type: str
+      returned: success
+    days_left:
+      description: Days until it expires.
+      type: float
+      returned: success
+    signed_at:
+      description: When it was signed, in seconds since 1970-01-01 UTC.
+      type: float
+      returned: success
+    revoked_count:
+      description: How many certificates it lists.
+      type: int
+      returned: success
+    unpublished:
+      description: How many revocations are not in it yet.
+      type: int
+      returned: success
+    sha256:
+      description: SHA-256 over its DER.
+      type: str
+      returned: success
+certificates:
+  description: The certificates of users and gateways, the oldest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    serial:
+      description: The serial as a decimal number.
+      type: str
+      returned: success
+    common_name:
+      description: The common name.
+      type: str
+      returned: success
+    name:
+      description: The user or the gateway.
+      type: str
+      returned: success
+    device:
+      description: The device of the user. Empty for a gateway.
+      type: str
+      returned: success
+    profile:
+      description: V(client) or V(server).
+      type: str
+      returned: success
+    state:
+      description:
+        - V(valid) for the current certificate of a name, V(superseded) for one that was renewed and can be used
+          until it expires, V(revoked), or V(expired).
+      type: str
+      returned: success
+    not_before:
+      description: The beginning of its validity (ISO 8601, UTC).
+      type: str
+      returned: success
+    not_after:
+      description: The end of its validity (ISO 8601, UTC).
+      type: str
+      returned: success
+    days_left:
+      description: Days until it expires.
+      type: float
+      returned: success
+    revoked_at:
+      description: When it was revoked (ISO 8601, UTC), or V(null).
+      type: str
+      returned: success
+    reason:
+      description: Why it was revoked, or V(null).
+      type: str
+      returned: success
+counts:
+  description:
+    - How many certificates have each of the states above. V(abandoned) and V(intended) count serials that were
+      taken for certificates which were never handed out.
+  returned: success
+  type: dict
+  sample: {"valid": 12, "superseded": 1, "revoked": 3, "expired": 0, "intended": 0, "abandoned": 0}
+audit:
+  description: What the check of the audit trail found. V(null) without O(check_audit).
+  returned: success
+  type: dict
+  contains:
+    valid:
+      description: Whether the trail holds together and agrees with the store.
+      type: bool
+      returned: success
+    records:
+      description: How many records it has.
+      type: int
+      returned: success
+    head:
+      description:
+        - The hash of the newest record. Noted elsewhere, it shows later that nobody cut the trail or wrote it anew.
+      type: str
+      returned: success
+    problems:
+      description: What is wrong, at most 20 sentences.
+      type: list
+      elements: str
+      returned: success
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
+from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import report
+from ansible_collections.privatespace.gateway.plugins.module_utils._module.store_options import (
+    failing,
+    store_argument_spec,
+    store_options,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import certificate_pem
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import load_der
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit, authorities, certificates, crls
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Authority, Certificate
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
+    Origin,
+    StoreSession,
+    open_for_run,
+)
+
+STATES = ("valid", "superseded", "revoked", "expired", "intended", "abandoned")
+DAY = timedelta(days=1)
+
+
+def argument_spec() -> dict[str, Any]:
+    """The options of this module."""
+    return {
+        **store_argument_spec(),
+        "hsm_key_label": {"type": "str", "default": "ca", "no_log": False},
+        "names": {"type": "list", "elements": "str"},
+        "include_expired": {"type": "bool", "default": False},
+        "check_audit": {"type": "bool", "default": True},
+    }
+
+
+def gather(params: Mapping[str, Any], session: StoreSession | None, *, now: datetime) -> dict[str, Any]:
+    """Everything that the module returns."""
+    if session is None:
+        counts = dict.fromkeys(STATES, 0)
+        return {
+            "store_exists": False, "authority": None, "crl": None, "certificates": [], "counts": counts, "audit": None,
+        }  # fmt: skip
+    authority = authorities.find_authority(session, params["hsm_key_label"])
+    listed = certificates.load_all(
+        session, names=params["names"], expiring_after=None if params["include_expired"] else now
+    )
+    return {
+        "store_exists": True,
+        "authority": _authority_facts(authority, now) if authority else None,
+        "crl": _crl_facts(session, authority, now) if authority else None,
+        "certificates": [_certificate_facts(certificate, now) for certificate in listed],
+        "counts": {**dict.fromkeys(STATES, 0), **certificates.count_certificates(session, now=now)},
+        "audit": _audit_facts(session) if params["check_audit"] else None,
+    }
+
+
+def _authority_facts(authority: Authority, now: datetime) -> dict[str, Any]:
+    der = authority.certificate
+    return {
+        "key_label": authority.label,
+        "common_name": authority.common_name,
+        "algorithm": authority.algorithm,
+        "state": authority.state,
+        "certificate": certificate_pem(load_der(der)) if der else "",
+        "fingerprint": fingerprint(der) if der else "",
+        "not_after": authority.not_after.isoformat() if authority.not_after else None,
+        "days_left": _days(authority.not_after, now) if authority.not_after else None,
+        "crl_validity_days": authority.crl_validity_days,
+    }
+
+
+def _crl_facts(session: StoreSession, authority: Authority, now: datetime) -> dict[str, Any] | None:
+    last = crls.last_crl(session, authority)
+    if last is None:
+        return None
+    return {
+        "number": last.number,
+        "this_update": last.this_update.isoformat(),
+        "next_update": last.next_update.isoformat(),
+        "days_left": _days(last.next_update, now),
+        "signed_at": last.signed_at.timestamp(),
+        "revoked_count": last.entries,
+        "unpublished": crls.count_unpublished(session, authority),
+        "sha256": last.sha256,
+    }
+
+
+def _certificate_facts(certificate: Certificate, now: datetime) -> dict[str, Any]:
+    expired = certificate.state in ("valid", "superseded") and certificate.not_after <= now
+    return {
+        "serial": str(certificate.serial),
+        "common_name": certificate.common_name,
+        "name": certificate.name,
+        "device": certificate.device,
+        "profile": certificate.profile,
+        "state": "expired" if expired else certificate.state,
+        "not_before": certificate.not_before.isoformat(),
+        "not_after": certificate.not_after.isoformat(),
+        "days_left": _days(certificate.not_after, now),
+        "revoked_at": certificate.revoked_at.isoformat() if certificate.revoked_at else None,
+        "reason": certificate.reason,
+    }
+
+
+def _audit_facts(session: StoreSession) -> dict[str, Any]:
+    chain = audit.verify_chain(session)
+    problems = [*session.integrity_problems(), *chain.problems]
+    return {"valid": not problems, "records": chain.records, "head": chain.head, "problems": problems}
+
+
+def _days(moment: datetime, now: datetime) -> float:
+    return round((moment - now) / DAY, 2)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    with failing(module):
+        options = store_options(module)
+        with open_for_run(
+            parse_location(options.store),
+            origin=Origin(options.actor, options.job),
+            clock=utc_now,
+            wait_seconds=options.wait_seconds,
+            file_lock=exclusive_lock,
+            dry_run=True,
+        ) as session:
+            report(module, lambda: gather(module.params, session, now=utc_now()))
+
+
+if __name__ == "__main__":
+    main()
