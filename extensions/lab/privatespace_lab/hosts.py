@@ -9,6 +9,7 @@ import hashlib
 import io
 import ipaddress
 import json
+import secrets
 import shutil
 import socket
 import tarfile
@@ -100,6 +101,8 @@ def _write_access(instance: str) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab {instance} {name}".strip(), "-f", path])
+    if not (own / "hsm-pin").is_file():
+        write_text(own / "hsm-pin", f"{secrets.randbelow(10**8):08d}\n", mode=0o600)
     public_keys = {name: path.with_suffix(".pub").read_text() for name, path in keys.items() if name}
     write_text(own / "known_hosts", topology.render_known_hosts(instance, public_keys))
     write_text(own / "ssh_config", topology.render_ssh_config(instance, STATE, _control_folder()))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 SUITES = ("bookworm", "trixie")
-SECOND_OCTETS = {"demo": 87, "test": 88}
+SECOND_OCTETS = {"demo": 87, "test": 86}
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,23 @@ def render_known_hosts(instance: str, public_keys: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def inventory_name(host: Host) -> str:
+    """The host's name in the inventory: Ansible warns of a host that is called like its group."""
+    return f"{host.name}1" if host.name == host.group else host.name
+
+
+def _group_variables(instance: str, state: Path) -> dict[str, dict[str, Any]]:
+    """What an administrator would set for a group: the token's PIN, and the resolver that users get."""
+    pin = state / instance / "hsm-pin"
+    return {
+        "authority": {
+            "pki_common_name": f"Lab {instance} CA",
+            "pki_hsm_pin": f"{{{{ lookup('ansible.builtin.file', '{pin}') }}}}",
+        },
+        "gateways": {"openvpn_dns_servers": [internet_address(instance)]},
+    }
+
+
 def build_inventory(instance: str, state: Path) -> dict[str, Any]:
     """The Ansible inventory. Gateways offer their outside address to users; Ansible itself comes by management."""
     groups: dict[str, Any] = {}
@@ -192,7 +209,9 @@ def build_inventory(instance: str, state: Path) -> dict[str, Any]:
         variables.update({f"lab_{network}_address": address(instance, host, network) for network in host.octets})
         if host.group == "gateways":
             variables["openvpn_public_address"] = address(instance, host, "outside")
-        groups.setdefault(host.group, {"hosts": {}})["hosts"][host.name] = variables
+        groups.setdefault(host.group, {"hosts": {}})["hosts"][inventory_name(host)] = variables
+    for group, variables in _group_variables(instance, state).items():
+        groups[group]["vars"] = variables
     common = {
         "ansible_user": "root",
         "ansible_python_interpreter": "/usr/bin/python3",

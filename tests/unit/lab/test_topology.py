@@ -67,8 +67,8 @@ def test_hosts_file_names_only_those_in_reach() -> None:
 def test_inventory_reaches_gateways_by_management_and_offers_them_outside() -> None:
     inventory = topology.build_inventory("test", Path("/state"))
     gateway = inventory["all"]["children"]["gateways"]["hosts"]["gateway2"]
-    assert gateway["ansible_host"] == "10.88.3.22"
-    assert gateway["openvpn_public_address"] == "10.88.1.22"
+    assert gateway["ansible_host"] == "10.86.3.22"
+    assert gateway["openvpn_public_address"] == "10.86.1.22"
 
 
 def test_package_sources_are_debians_and_of_the_suite() -> None:
