@@ -1,0 +1,28 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``openvpn_listeners``."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.options import parse_listeners
+
+
+def openvpn_listeners(listeners: Any) -> list[dict[str, Any]]:
+    """The listeners, checked and complete; see the documentation of the filter."""
+    try:
+        return [listener.as_dict() for listener in parse_listeners(listeners)]
+    except CollectionError as error:
+        raise AnsibleFilterError(f"openvpn_listeners: {error}") from error
+
+
+class FilterModule:
+    """Offers the filter to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"openvpn_listeners": openvpn_listeners}

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``openvpn_profile``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.profile import (
+    DEFAULT_POLL_TIMEOUT_SECONDS,
+    render_profile,
+)
+
+
+def openvpn_profile(
+    delivery: Mapping[str, Any],
+    gateways: Sequence[Mapping[str, Any]],
+    poll_timeout: int = DEFAULT_POLL_TIMEOUT_SECONDS,
+) -> str:
+    """One inline profile; see the documentation of the filter."""
+    try:
+        return render_profile(delivery, gateways=gateways, poll_timeout_seconds=poll_timeout)
+    except CollectionError as error:
+        raise AnsibleFilterError(f"openvpn_profile: {error}") from error
+
+
+class FilterModule:
+    """Offers the filter to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"openvpn_profile": openvpn_profile}

@@ -1,0 +1,243 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is connected to this gateway."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: openvpn_session_info
+short_description: Who is connected to an OpenVPN gateway
+version_added: 0.1.0
+description:
+  - Asks every OpenVPN server process of this host, over its management socket, who is connected.
+  - Tells for each process too whether it runs and whether it has read its present configuration.
+  - Tells which CRL is in place, and until when the gateway's certificate is valid.
+author:
+  - Private Space Gateway contributors (@privatespace)
+options:
+  management_sockets:
+    description:
+      - Unix sockets of the management interfaces. The name of the file is the name of the listener.
+      - Without this option all C(*.sock) in C(/run/openvpn-server), and the sockets there that a running process is
+        meant to serve.
+    type: list
+    elements: path
+  timeout:
+    description: Seconds that one listener may take for an answer.
+    type: float
+    default: 5
+  crl_path:
+    description: Where OpenVPN reads the CRL.
+    type: path
+    default: /etc/openvpn/server/privatespace/crl.pem
+  ca_path:
+    description: The certificate of the CA that must have signed the CRL.
+    type: path
+    default: /etc/openvpn/server/privatespace/ca.crt
+  certificate_path:
+    description: The certificate of the gateway.
+    type: path
+    default: /etc/openvpn/server/privatespace/server.crt
+attributes:
+  check_mode:
+    description: Changes nothing, in check mode and outside of it.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  platform:
+    description: Runs on the gateway, as root.
+    support: full
+    platforms: posix
+seealso:
+  - module: privatespace.gateway.openvpn_session
+"""
+
+EXAMPLES = r"""
+- name: Ask who is connected
+  privatespace.gateway.openvpn_session_info:
+  register: connected
+
+- name: Show the names
+  ansible.builtin.debug:
+    msg: "{{ connected.sessions | map(attribute='common_name') | list }}"
+"""
+
+RETURN = r"""
+sessions:
+  description: Every session of every listener, those still in their handshake included.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    listener:
+      description: The listener's name.
+      type: str
+    common_name:
+      description:
+        - The common name of the client's certificate.
+        - V(UNDEF) during the handshake, and after a renegotiation that was refused.
+      type: str
+    client_id:
+      description: The number of the session, never used twice by one process.
+      type: int
+    real_address:
+      description: Where the client is, V(ADDRESS:PORT).
+      type: str
+    virtual_address:
+      description: Its address in the tunnel; empty before it has one.
+      type: str
+    virtual_address6:
+      description: Its IPv6 address in the tunnel; empty without one.
+      type: str
+    bytes_received:
+      description: Bytes that the gateway received since the session began.
+      type: int
+    bytes_sent:
+      description: Bytes that the gateway sent since the session began.
+      type: int
+    connected_since:
+      description: Seconds since 1970-01-01 UTC.
+      type: int
+    username:
+      description: The name given with a password, if any.
+      type: str
+  sample:
+    - listener: udp
+      common_name: alice@laptop
+      client_id: 4
+      real_address: "192.0.2.7:51234"
+      virtual_address: 10.91.0.2
+      virtual_address6: ""
+      bytes_received: 18232
+      bytes_sent: 91021
+      connected_since: 1790000000
+      username: ""
+listeners:
+  description: Every listener that was asked.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The listener's name.
+      type: str
+    socket:
+      description: Its management socket.
+      type: str
+    state:
+      description: V(answered), or V(not_running), which means that it has no sessions.
+      type: str
+    pid:
+      description: The process, or V(null) where it was not found.
+      type: int
+    started_at:
+      description: When the process was started, seconds since 1970-01-01 UTC, or V(null).
+      type: float
+    stale:
+      description: Whether the configuration file is newer than the process, so that a restart is due.
+      type: bool
+  sample:
+    - name: udp
+      socket: /run/openvpn-server/udp.sock
+      state: answered
+      pid: 812
+      started_at: 1790000000.21
+      stale: false
+crl:
+  description: The CRL in place, or V(null) where there is none that the CA has signed.
+  returned: success
+  type: dict
+  contains:
+    number:
+      description: Its CRL number.
+      type: int
+    this_update:
+      description: Seconds since 1970-01-01 UTC.
+      type: int
+    next_update:
+      description: When it expires, and nobody can connect any more. Seconds since 1970-01-01 UTC.
+      type: int
+    sha256:
+      description: The fingerprint of the file.
+      type: str
+crl_problem:
+  description: Why RV(crl) is V(null); otherwise empty.
+  returned: success
+  type: str
+  sample: ""
+certificate_not_after:
+  description: When the gateway's certificate expires, seconds since 1970-01-01 UTC, or V(null) where there is none.
+  returned: success
+  type: int
+  sample: 1821536000
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.commands import Completed, run_command
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
+from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import report
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import inspect_crl, read_not_after
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import (
+    find_sockets,
+    running_processes,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import (
+    describe_listener,
+    require_answers,
+    take_snapshot,
+)
+
+OPENSSL_SECONDS = 30
+
+
+def gather(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ask all listeners; one that does not answer is an error, since its sessions would be missing from the list."""
+    processes = running_processes()
+    sockets = find_sockets(parameters["management_sockets"], processes)
+    talk = partial(open_management, timeout_seconds=parameters["timeout"], is_running=processes.__contains__)
+    states = take_snapshot(sockets, open_socket=talk)
+    require_answers(states)
+    crl, problem = inspect_crl(
+        read_optional(Path(parameters["crl_path"])), ca_path=Path(parameters["ca_path"]), run=run_openssl
+    )
+    return {
+        "crl": None if crl is None else crl.as_facts(),
+        "crl_problem": problem,
+        "certificate_not_after": read_not_after(read_optional(Path(parameters["certificate_path"])), run=run_openssl),
+        "sessions": [session.as_dict() for state in states for session in state.sessions],
+        "listeners": [describe_listener(state, processes.get(state.socket)) for state in states],
+    }
+
+
+def run_openssl(argv: Sequence[str], stdin: bytes) -> Completed:
+    """Run the program that reads certificates and CRLs; the caller judges its status."""
+    return run_command(argv, stdin=stdin, timeout_seconds=OPENSSL_SECONDS, check=False)
+
+
+def main() -> None:
+    """Read the parameters and report."""
+    module = AnsibleModule(
+        argument_spec={
+            "management_sockets": {"type": "list", "elements": "path"},
+            "crl_path": {"type": "path", "default": "/etc/openvpn/server/privatespace/crl.pem"},
+            "ca_path": {"type": "path", "default": "/etc/openvpn/server/privatespace/ca.crt"},
+            "certificate_path": {"type": "path", "default": "/etc/openvpn/server/privatespace/server.crt"},
+            "timeout": {"type": "float", "default": 5.0},
+        },
+        supports_check_mode=True,
+    )
+    report(module, lambda: gather(module.params))
+
+
+if __name__ == "__main__":
+    main()
