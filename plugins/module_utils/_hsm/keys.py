@@ -16,11 +16,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 
 try:
-    from cryptography.exceptions import InvalidSignature
+    from cryptography import exceptions
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 except ImportError:
-    InvalidSignature = hashes = ec = ed25519 = padding = rsa = utils = missing_library("cryptography")
+    exceptions = hashes = ec = ed25519 = padding = rsa = utils = missing_library("cryptography")
 
 _CHALLENGE = b"privatespace.gateway: these two keys belong together"
 # DigestInfo of RFC 8017, section 9.2, without the digest itself.
@@ -76,7 +76,7 @@ class TokenKey:
         raise StateError(f"The private key is in a token and cannot {what}: it can only sign.")
 
 
-class TokenEllipticCurveKey(TokenKey, ec.EllipticCurvePrivateKey):  # type: ignore[misc]
+class TokenEllipticCurveKey(TokenKey, ec.EllipticCurvePrivateKey):
     """An EC private key in a token."""
 
     @property
@@ -101,7 +101,7 @@ class TokenEllipticCurveKey(TokenKey, ec.EllipticCurvePrivateKey):  # type: igno
         self._refuse("agree on a secret")
 
 
-class TokenRsaKey(TokenKey, rsa.RSAPrivateKey):  # type: ignore[misc]
+class TokenRsaKey(TokenKey, rsa.RSAPrivateKey):
     """An RSA private key in a token."""
 
     @property
@@ -124,7 +124,7 @@ class TokenRsaKey(TokenKey, rsa.RSAPrivateKey):  # type: ignore[misc]
         self._refuse("decrypt")
 
 
-class TokenEd25519Key(TokenKey, ed25519.Ed25519PrivateKey):  # type: ignore[misc]
+class TokenEd25519Key(TokenKey, ed25519.Ed25519PrivateKey):
     """An Ed25519 private key in a token; it signs the message itself, which cannot be hashed before."""
 
     def sign(self, data: Any) -> bytes:
@@ -157,7 +157,7 @@ def prove_pair(public_key: Any, key: Any) -> None:
     """
     try:
         _sign_and_verify(public_key, key)
-    except (InvalidSignature, AttributeError, TypeError) as error:
+    except (exceptions.InvalidSignature, AttributeError, TypeError) as error:
         raise StateError(
             "The private key in the token does not belong to the public key that it was expected to have.",
             remedy="Check the label of the key, and that the certificate of the authority is the one of this token.",
@@ -169,8 +169,8 @@ def _sign_and_verify(public_key: Any, key: Any) -> None:
         algorithm = ec.ECDSA(hashes.SHA256())
         public_key.verify(key.sign(_CHALLENGE, algorithm), _CHALLENGE, algorithm)
     elif isinstance(public_key, rsa.RSAPublicKey):
-        form, algorithm = padding.PKCS1v15(), hashes.SHA256()
-        public_key.verify(key.sign(_CHALLENGE, form, algorithm), _CHALLENGE, form, algorithm)
+        form, digest = padding.PKCS1v15(), hashes.SHA256()
+        public_key.verify(key.sign(_CHALLENGE, form, digest), _CHALLENGE, form, digest)
     else:
         public_key.verify(key.sign(_CHALLENGE), _CHALLENGE)
 

@@ -13,7 +13,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import require_single_line
 
 PIN_VARIABLE = "PRIVATESPACE_HSM_PIN"
 LONGEST_PIN_FILE = 4096
@@ -54,7 +53,9 @@ def resolve_pin(parameters: dict[str, Any]) -> str | None:
     if given and path:
         raise InputError("hsm_pin and hsm_pin_file are both given.", remedy="Give one of them.")
     found: str | None = given or (read_pin_file(Path(path)) if path else os.environ.get(PIN_VARIABLE))
-    return require_single_line(found, what="The PIN") if found else None
+    if found and not found.isprintable():
+        raise InputError("The PIN holds a control character.", remedy="Give it as one line of visible characters.")
+    return found or None
 
 
 def read_pin_file(path: Path) -> str:

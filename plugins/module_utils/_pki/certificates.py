@@ -25,11 +25,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.signatures import is_signed_by, rsa_padding
 
 try:
-    from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography import exceptions, x509
     from cryptography.hazmat.primitives import serialization
 except ImportError:
-    x509 = UnsupportedAlgorithm = serialization = missing_library("cryptography")
+    exceptions = x509 = serialization = missing_library("cryptography")
 
 BACKDATED = timedelta(hours=1)
 SERIAL_BYTES = 20
@@ -172,7 +171,7 @@ def load_csr(content: str) -> Any:
         valid = csr.is_signature_valid
     except CollectionError:
         raise
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, exceptions.UnsupportedAlgorithm) as error:
         raise InputError("The CSR cannot be read.", remedy=remedy) from error
     if not valid:
         raise InputError("The signature of the CSR does not fit its key.", remedy="Make the CSR again.")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from functools import lru_cache
 from typing import NamedTuple
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
@@ -16,8 +15,6 @@ BIT_STRING = 0x03
 OCTET_STRING = 0x04
 OBJECT_IDENTIFIER = 0x06
 ENUMERATED = 0x0A
-UTC_TIME = 0x17
-GENERALIZED_TIME = 0x18
 SEQUENCE = 0x30
 FIRST_YEAR_OF_GENERALIZED_TIME = 2050
 LONG_FORM = 0x80
@@ -52,34 +49,23 @@ def encode_integer(value: int, *, tag: int = INTEGER) -> bytes:
     return encode(tag, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
-@lru_cache(maxsize=4096)
 def encode_time(moment: datetime) -> bytes:
     """A Time of RFC 5280: UTCTime until 2049, GeneralizedTime from then on; microseconds are dropped.
 
     :param moment: With its zone.
     """
-    if moment.astimezone(timezone.utc).year >= FIRST_YEAR_OF_GENERALIZED_TIME:
-        return encode_generalized_time(moment)
-    return encode(UTC_TIME, moment.astimezone(timezone.utc).strftime("%y%m%d%H%M%SZ").encode("ascii"))
+    utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
+    if utc.year >= FIRST_YEAR_OF_GENERALIZED_TIME:
+        return encode_generalized_time(utc)
+    fields = (utc.year % 100, utc.month, utc.day, utc.hour, utc.minute, utc.second)
+    return b"\x17\x0d%02d%02d%02d%02d%02d%02dZ" % fields
 
 
 def encode_generalized_time(moment: datetime) -> bytes:
     """A GeneralizedTime in UTC and whole seconds, as RFC 5280 wants it for an invalidity date."""
-    return encode(GENERALIZED_TIME, moment.astimezone(timezone.utc).strftime("%Y%m%d%H%M%SZ").encode("ascii"))
-
-
-def decode_time(tag: int, content: bytes) -> datetime:
-    """The moment in a Time of RFC 5280, UTC with its zone.
-
-    :raises InputError: it is none.
-    """
-    try:
-        text = content.decode("ascii")
-        if tag == UTC_TIME:
-            text = f"{'19' if int(text[:2]) >= FIRST_YEAR_OF_GENERALIZED_TIME % 100 else '20'}{text}"
-        return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc)
-    except ValueError as error:
-        raise InputError("A date in the DER cannot be read.") from error
+    utc = moment.astimezone(timezone.utc)
+    fields = (utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second)
+    return b"\x18\x0f%04d%02d%02d%02d%02d%02dZ" % fields
 
 
 def read(buffer: bytes, position: int, end: int) -> Element:

@@ -90,7 +90,7 @@ def _addresses(spec: CertificateSpec) -> list[Any]:
         points = [x509.DistributionPoint([_url(url)], None, None, None) for url in spec.crl_urls]
         found.append(_extension(x509.CRLDistributionPoints(points)))
     if spec.issuer_urls:
-        ca_issuers = x509.AuthorityInformationAccessOID.CA_ISSUERS
+        ca_issuers = x509.oid.AuthorityInformationAccessOID.CA_ISSUERS
         access = [x509.AccessDescription(ca_issuers, _url(url)) for url in spec.issuer_urls]
         found.append(_extension(x509.AuthorityInformationAccess(access)))
     return found

@@ -45,6 +45,7 @@ _OID_AUTHORITY_KEY = bytes.fromhex("0603551d23")
 _OID_CRL_NUMBER = bytes.fromhex("0603551d14")
 _CRL_VERSION_2 = der.encode_integer(1)
 _KEY_IDENTIFIER_TAG = 0x80
+_LONGEST_SERIAL = 21  # 20 bytes, and a zero before them where their first bit is set
 _EXTENSIONS_TAG = 0xA0
 _PEM_BEGIN = b"-----BEGIN X509 CRL-----\n"
 _PEM_END = b"-----END X509 CRL-----\n"
@@ -93,13 +94,11 @@ class Revocation:
     def encode_entry(self) -> bytes:
         """The DER of the entry, complete in itself: stored entries are concatenated into a CRL as they are."""
         serial = self.serial.to_bytes(self.serial.bit_length() // 8 + 1, "big")
-        length = bytes((len(serial),))
-        return der.encode(
-            der.SEQUENCE,
-            b"\x02" + length + serial,
-            der.encode_time(self.revoked_at),
-            _encode_entry_extensions(self.reason, self.invalidity_date),
-        )
+        size = len(serial)
+        if size > _LONGEST_SERIAL:
+            raise InputError(f"The serial {self.serial} is longer than the 20 bytes that RFC 5280 allows.")
+        rest = _encode_after_serial(self.revoked_at, self.reason, self.invalidity_date)
+        return bytes((der.SEQUENCE, size + 2 + len(rest), der.INTEGER, size)) + serial + rest
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,12 @@ def _encode_crl_extensions(issuer_certificate: Any, number: int) -> bytes:
     return der.encode(_EXTENSIONS_TAG, der.encode(der.SEQUENCE, *extensions))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)
+def _encode_after_serial(revoked_at: datetime, reason: Reason, invalidity_date: datetime | None) -> bytes:
+    """The date and the extensions of an entry: short enough, with its serial, for a length of one byte."""
+    return der.encode_time(revoked_at) + _encode_entry_extensions(reason, invalidity_date)
+
+
 def _encode_entry_extensions(reason: Reason, invalidity_date: datetime | None) -> bytes:
     """The extensions of an entry, or nothing; ``unspecified`` must be left out, says RFC 5280."""
     extensions = []

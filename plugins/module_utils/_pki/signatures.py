@@ -18,11 +18,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorith
 )
 
 try:
-    from cryptography.exceptions import InvalidSignature
+    from cryptography import exceptions
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 except ImportError:
-    InvalidSignature = hashes = ec = padding = utils = missing_library("cryptography")
+    exceptions = hashes = ec = padding = utils = missing_library("cryptography")
 
 # AlgorithmIdentifier as DER: RFC 5758 (ECDSA), RFC 8017 with RFC 4055 (RSA), RFC 8410 (Ed25519).
 _ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
@@ -93,7 +93,7 @@ def is_signed_by(public_key: Any, signed_object: bytes) -> bool:
     signed = memoryview(signed_object)[body.start : body.end]
     try:
         _verify(public_key, signed_object[signature.content + 1 : signature.end], signed, pss=pss)
-    except InvalidSignature:
+    except exceptions.InvalidSignature:
         return False
     return True
 

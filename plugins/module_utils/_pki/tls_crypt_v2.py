@@ -25,9 +25,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 
 try:
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives import ciphers
+    from cryptography.hazmat.primitives.ciphers import algorithms, modes
 except ImportError:
-    Cipher = algorithms = modes = missing_library("cryptography")
+    ciphers = algorithms = modes = missing_library("cryptography")
 
 SERVER_KEY_BYTES = 128
 CLIENT_KEY_BYTES = 256
@@ -110,7 +111,7 @@ def _tag(server: bytes, length: bytes, plain: bytes) -> bytes:
 
 def _aes(server: bytes, start: bytes, content: bytes) -> bytes:
     """AES-256 in counter mode, which encrypts and decrypts alike."""
-    encryptor: Any = Cipher(algorithms.AES(server[:32]), modes.CTR(start)).encryptor()
+    encryptor: Any = ciphers.Cipher(algorithms.AES(server[:32]), modes.CTR(start)).encryptor()
     return bytes(encryptor.update(content) + encryptor.finalize())
 
 
