@@ -273,6 +273,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock i
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import signing_key
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.token import TokenSettings
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.hsm_options import (
     hsm_argument_spec,
@@ -285,11 +286,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.store
     store_options,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import issuance, revocation_list, tls_crypt_v2
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import (
-    ALGORITHM_NAMES,
-    generate_private_key,
-    parse_algorithm,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import ALGORITHM_NAMES
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import certificate_pem, validity
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import CLIENT
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import (
@@ -378,7 +375,7 @@ class Reconciliation:
             [step for step in change.steps if isinstance(step, Issue)],
             profile=CLIENT,
             valid=validity(now, days=params["validity_days"], issuer_certificate=ca),
-            make_key=partial(generate_private_key, parse_algorithm(params["algorithm"])),
+            make_key=partial(generate_private_key, params["algorithm"]),
             random_bytes=os.urandom,
         )
         wrapped = self._wrapped_keys(drafts)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The key algorithms that the collection knows, and keys made in software for clients."""
+"""The key algorithms that the collection knows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ except ImportError:
 
 PublicKey = Union["ec.EllipticCurvePublicKey", "rsa.RSAPublicKey", "ed25519.Ed25519PublicKey"]
 PrivateKey = Union["ec.EllipticCurvePrivateKey", "rsa.RSAPrivateKey", "ed25519.Ed25519PrivateKey"]
-RSA_PUBLIC_EXPONENT = 65537
 
 
 class KeyAlgorithm(Enum):
@@ -47,20 +46,6 @@ def parse_algorithm(name: str) -> KeyAlgorithm:
         raise InputError(
             f"There is no key algorithm '{name}'.", remedy=f"Choose one of {', '.join(ALGORITHM_NAMES)}."
         ) from None
-
-
-def generate_private_key(algorithm: KeyAlgorithm) -> PrivateKey:
-    """A new key in the memory of this process, for a client; the keys of an authority are made in its token.
-
-    The randomness is that of the ``cryptography`` library.
-    """
-    if algorithm is KeyAlgorithm.ED25519:
-        return ed25519.Ed25519PrivateKey.generate()
-    if algorithm is KeyAlgorithm.EC_P256:
-        return ec.generate_private_key(ec.SECP256R1())
-    if algorithm is KeyAlgorithm.EC_P384:
-        return ec.generate_private_key(ec.SECP384R1())
-    return rsa.generate_private_key(public_exponent=RSA_PUBLIC_EXPONENT, key_size=int(algorithm.value[4:]))
 
 
 def algorithm_of(public_key: Any) -> KeyAlgorithm:

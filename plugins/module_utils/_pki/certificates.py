@@ -21,7 +21,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.extensio
     authority_key_identifier,
     extensions_of,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import PROFILES, Profile
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import (
+    Profile,
+    is_authority,
+    profile_of,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.signatures import is_signed_by, rsa_padding
 
 try:
@@ -244,30 +248,6 @@ def needs_renewal(certificate: Any, *, now: datetime, renewal_days: int) -> bool
     return not_after(certificate) - now < timedelta(days=renewal_days)
 
 
-def profile_of(certificate: Any) -> Profile | None:
-    """The profile that a certificate was built from, judged by its usages; ``None`` if it is of another kind."""
-    usages = _extended_key_usages(certificate)
-    for profile in PROFILES.values():
-        if profile.is_authority == _is_authority(certificate) and profile.extended_key_usages == usages:
-            return profile
-    return None
-
-
-def _extended_key_usages(certificate: Any) -> tuple[str, ...]:
-    try:
-        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(usage.dotted_string for usage in usages)
-
-
-def _is_authority(certificate: Any) -> bool:
-    try:
-        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
-    except x509.ExtensionNotFound:
-        return False
-
-
 def certificate_facts(certificate: Any) -> dict[str, Any]:
     """What a diff shows of a certificate: names, serial (decimal string), dates (ISO 8601), fingerprints, profile."""
     profile = profile_of(certificate)
@@ -307,7 +287,7 @@ def require_authority(certificate: Any, *, usage: str) -> None:
     :param usage: ``key_cert_sign`` or ``crl_sign``.
     :raises StateError: it is not.
     """
-    if not _is_authority(certificate):
+    if not is_authority(certificate):
         raise StateError(f"The certificate of '{common_name_of(certificate)}' is not that of an authority.")
     try:
         usages = certificate.extensions.get_extension_for_class(x509.KeyUsage).value

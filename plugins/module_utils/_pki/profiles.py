@@ -6,8 +6,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
+
+try:
+    from cryptography import x509
+except ImportError:
+    x509 = missing_library("cryptography")
 
 SERVER_AUTHENTICATION = "1.3.6.1.5.5.7.3.1"
 CLIENT_AUTHENTICATION = "1.3.6.1.5.5.7.3.2"
@@ -47,3 +54,28 @@ def parse_profile(name: str) -> Profile:
         raise InputError(
             f"There is no certificate profile '{name}'.", remedy=f"Choose one of {', '.join(PROFILES)}."
         ) from None
+
+
+def profile_of(certificate: Any) -> Profile | None:
+    """The profile that a certificate was built from, judged by its usages; ``None`` if it is of another kind."""
+    usages = _extended_key_usages(certificate)
+    for profile in PROFILES.values():
+        if profile.is_authority == is_authority(certificate) and profile.extended_key_usages == usages:
+            return profile
+    return None
+
+
+def _extended_key_usages(certificate: Any) -> tuple[str, ...]:
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(usage.dotted_string for usage in usages)
+
+
+def is_authority(certificate: Any) -> bool:
+    """Whether the basic constraints of a certificate are those of an authority."""
+    try:
+        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except x509.ExtensionNotFound:
+        return False

@@ -13,12 +13,9 @@ from typing import Any
 from integration.softhsm import SoftToken
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.token import Token, TokenSettings, open_token
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import certificates, profiles
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import (
-    KeyAlgorithm,
-    generate_private_key,
-)
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import (
     Reason,
     Revocation,
@@ -53,7 +50,7 @@ class Authority:
 
     def issue(self, name: str, profile: profiles.Profile, *, algorithm: str = "ec-p256", **more: Any) -> Any:
         """A certificate; ``NAME.crt`` and ``NAME.key`` are written."""
-        key = generate_private_key(KeyAlgorithm(algorithm))
+        key = generate_private_key(algorithm)
         start, end = certificates.validity(datetime.now(UTC), days=365, issuer_certificate=self.certificate)
         serial = certificates.serial_from(os.urandom(20))
         spec = certificates.CertificateSpec(name, profile, key.public_key(), serial, start, end, **more)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki import algorithms, certificates, profiles
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki import certificates, profiles
 
 NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ class Authority:
 @cache
 def key(name: str, which: int = 0) -> Any:
     """A private key of that algorithm, the same one for the same ``which``."""
-    return algorithms.generate_private_key(algorithms.KeyAlgorithm(name))
+    return generate_private_key(name)
 
 
 @cache

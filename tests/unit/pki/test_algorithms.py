@@ -7,11 +7,10 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa, x25519
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.mechanisms import KEY_REQUESTS
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import (
     ALGORITHM_NAMES,
-    KeyAlgorithm,
     algorithm_of,
-    generate_private_key,
     parse_algorithm,
     signing_hash,
 )
@@ -19,7 +18,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorith
 
 @pytest.mark.parametrize("name", ["ec-p256", "ec-p384", "rsa-2048", "ed25519"])
 def test_a_generated_key_is_of_the_kind_that_was_asked_for(name: str) -> None:
-    key = generate_private_key(parse_algorithm(name))
+    key = generate_private_key(parse_algorithm(name).value)
     assert algorithm_of(key).value == algorithm_of(key.public_key()).value == name
 
 
@@ -47,6 +46,6 @@ def test_keys_that_are_not_signed_for_are_named(make: object, kind: str) -> None
 
 
 def test_the_hash_is_as_strong_as_the_key() -> None:
-    assert signing_hash(generate_private_key(KeyAlgorithm.EC_P384)).name == "sha384"
-    assert signing_hash(generate_private_key(KeyAlgorithm.EC_P256)).name == "sha256"
-    assert signing_hash(generate_private_key(KeyAlgorithm.ED25519)) is None
+    assert signing_hash(generate_private_key("ec-p384")).name == "sha384"
+    assert signing_hash(generate_private_key("ec-p256")).name == "sha256"
+    assert signing_hash(generate_private_key("ed25519")) is None

@@ -55,7 +55,7 @@ def test_a_leaf_is_for_one_side_of_a_handshake(name: str, usage: str) -> None:
     assert [oid._name for oid in _extension(leaf, x509.ExtendedKeyUsage)[0]] == [usage]
     assert _usages(leaf) == {"digital_signature"}
     assert _extension(leaf, x509.BasicConstraints) == (x509.BasicConstraints(ca=False, path_length=None), True)
-    assert certificates.profile_of(leaf) is profile
+    assert profiles.profile_of(leaf) is profile
 
 
 def test_the_key_identifiers_link_the_chain() -> None:
