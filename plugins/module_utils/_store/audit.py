@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import to_epoch_microseconds
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
+    REVOKED,
+    to_epoch_microseconds,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import StoreSession
 
 try:
@@ -157,16 +160,21 @@ def _contradictions(session: StoreSession, told: Mapping[str, Mapping[str, str]]
             sa.select(certificates.c.serial, certificates.c.certificate).where(certificates.c.certificate.is_not(None))
         )
     }
-    revoked = {
-        row.serial
+    states = {
+        row.serial: row.state
         for row in session.read(
-            sa.select(certificates.c.serial).join(revocations, revocations.c.certificate_id == certificates.c.id)
+            sa.select(certificates.c.serial, certificates.c.state).join(
+                revocations, revocations.c.certificate_id == certificates.c.id
+            )
         )
     }
     for serial in sorted(issued.keys() ^ told[CERTIFICATE_ISSUED].keys()):
         yield f"The store and the audit trail disagree on whether certificate {serial} was issued."
-    for serial in sorted(revoked ^ told[CERTIFICATE_REVOKED].keys()):
+    for serial in sorted(states.keys() ^ told[CERTIFICATE_REVOKED].keys()):
         yield f"The store and the audit trail disagree on whether certificate {serial} was revoked."
+    for serial, state in states.items():
+        if state != REVOKED:
+            yield f"Certificate {serial} is revoked, and the store says that it is {state}."
     for serial, sha256 in issued.items():
         detail = told[CERTIFICATE_ISSUED].get(serial)
         if detail is not None and json.loads(detail)["sha256"] != sha256:

@@ -1,0 +1,149 @@
+"""Certificates in the store: intended first, one valid one a name, revoked for good."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from unit.store.store_bench import NOON, YEAR, Bench, Item
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import certificates
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreError
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Revocation
+
+
+def test_an_intention_is_stored_before_anything_is_signed(bench: Bench) -> None:
+    certificates.intend_certificates(bench.session, bench.authority, [Item(5)])
+    assert bench.states() == {5: "intended"}
+    assert certificates.load_history(bench.session, profile="client", names=["alice"]) == ()
+
+
+def test_a_stored_certificate_comes_back_as_it_was(bench: Bench) -> None:
+    serial = 2**159 - 1
+    item = Item(serial, certificate=b"its der", public_key_sha256="cd" * 32)
+    certificates.intend_certificates(bench.session, bench.authority, [item])
+    certificates.record_certificates(bench.session, [item])
+    found = certificates.load_certificate(bench.session, serial)
+    assert (found.serial, found.certificate, found.state) == (serial, b"its der", "valid")
+    assert (found.common_name, found.name, found.device) == ("alice@laptop", "alice", "laptop")
+    assert (found.not_before, found.not_after) == (NOON.replace(microsecond=0), (NOON + YEAR).replace(microsecond=0))
+    assert found.public_key_sha256 == "cd" * 32
+
+
+def test_an_unknown_serial_is_an_error(bench: Bench) -> None:
+    with pytest.raises(StateError, match="knows no certificate 17"):
+        certificates.load_certificate(bench.session, 17)
+
+
+def test_what_a_broken_run_intended_is_abandoned_and_its_serial_stays_taken(bench: Bench) -> None:
+    certificates.intend_certificates(bench.session, bench.authority, [Item(5)])
+    certificates.intend_certificates(bench.session, bench.authority, [Item(6)])
+    assert bench.states() == {5: "abandoned", 6: "intended"}
+    with pytest.raises(StoreError):
+        certificates.intend_certificates(bench.session, bench.authority, [Item(5)])
+    assert bench.states() == {5: "abandoned", 6: "intended"}
+
+
+def test_a_batch_is_stored_whole_or_not_at_all(bench: Bench) -> None:
+    twins = [Item(5, common_name="bob@a"), Item(6, common_name="BOB@A")]
+    certificates.intend_certificates(bench.session, bench.authority, twins)
+    with pytest.raises(StoreError, match="valid certificate of that common name already"):
+        certificates.record_certificates(bench.session, twins)
+    assert bench.states() == {5: "intended", 6: "intended"}
+
+
+def test_a_name_has_one_valid_certificate_whatever_its_case(bench: Bench) -> None:
+    first, second = bench.issue("alice@laptop"), bench.issue("ALICE@Laptop")
+    assert bench.states() == {first: "superseded", second: "valid"}
+
+
+def test_the_database_itself_refuses_a_second_valid_one(bench: Bench) -> None:
+    first, _second = bench.issue(), bench.issue()
+    table = bench.session.tables.certificates
+    with pytest.raises(StoreError), bench.session.transaction() as connection:
+        connection.execute(sa.update(table).where(table.c.serial == str(first)).values(state="valid"))
+
+
+def test_other_devices_are_left_alone(bench: Bench) -> None:
+    laptop, phone = bench.issue("alice@laptop"), bench.issue("alice@phone")
+    assert bench.states() == {laptop: "valid", phone: "valid"}
+
+
+def test_a_revoked_certificate_tells_when_and_why(bench: Bench) -> None:
+    serial = bench.issue()
+    bench.revoke(serial, reason="cessationOfOperation")
+    (found,) = certificates.load_history(bench.session, profile="client", names=["alice"])
+    assert (found.state, found.revoked_at, found.reason) == (
+        "revoked",
+        NOON.replace(microsecond=0),
+        "cessationOfOperation",
+    )
+    assert certificates.load_current(bench.session, profile="client") == ()
+
+
+def test_a_superseded_certificate_can_be_revoked(bench: Bench) -> None:
+    first, second = bench.issue(), bench.issue()
+    bench.revoke(first)
+    assert bench.states() == {first: "revoked", second: "valid"}
+
+
+def test_a_removed_name_can_be_issued_again_at_once(bench: Bench) -> None:
+    first = bench.issue()
+    bench.revoke(first)
+    second = bench.issue()
+    assert bench.states() == {first: "revoked", second: "valid"}
+
+
+@pytest.mark.parametrize("serials", [[1, 1], [1, 99]], ids=["twice", "unknown"])
+def test_a_revocation_that_is_not_possible_stores_nothing(bench: Bench, serials: list[int]) -> None:
+    bench.issue()
+    items = [Revocation(serial, NOON, "superseded", b"entry") for serial in serials]
+    with pytest.raises((StateError, StoreError)):
+        certificates.revoke_certificates(bench.session, bench.authority, items)
+    assert bench.states() == {1: "valid"}
+
+
+def test_a_certificate_is_revoked_once(bench: Bench) -> None:
+    serial = bench.issue()
+    bench.revoke(serial)
+    with pytest.raises(StateError, match="cannot be revoked"):
+        bench.revoke(serial)
+
+
+def test_revoking_nothing_writes_nothing(bench: Bench) -> None:
+    records = bench.session.read(sa.select(sa.func.count()).select_from(bench.session.tables.audit))
+    certificates.revoke_certificates(bench.session, bench.authority, [])
+    assert bench.session.read(sa.select(sa.func.count()).select_from(bench.session.tables.audit)) == records
+
+
+def test_history_is_found_for_more_names_than_a_query_takes(bench: Bench) -> None:
+    items = [Item(serial, f"user{serial}@a", f"user{serial}", "a") for serial in range(1, 1202)]
+    certificates.intend_certificates(bench.session, bench.authority, items)
+    certificates.record_certificates(bench.session, items)
+    found = certificates.load_history(bench.session, profile="client", names=[item.name for item in items])
+    assert {certificate.serial for certificate in found} == set(range(1, 1202))
+
+
+def test_states_are_counted_and_expired_ones_apart(bench: Bench) -> None:
+    bench.issue("alice@old", not_after=NOON + timedelta(days=1))
+    bench.issue("alice@laptop")
+    bench.issue("alice@laptop")
+    bench.revoke(bench.issue("bob@a"))
+    certificates.intend_certificates(bench.session, bench.authority, [Item(99)])
+    counts = certificates.count_certificates(bench.session, now=NOON + timedelta(days=2))
+    assert counts == {"valid": 1, "superseded": 1, "expired": 1, "revoked": 1, "intended": 1}
+
+
+def test_all_are_listed_by_name_and_by_expiry(bench: Bench) -> None:
+    old = bench.issue("alice@old", not_after=NOON + timedelta(days=1))
+    new, bob = bench.issue("alice@laptop"), bench.issue("bob@a")
+    certificates.intend_certificates(bench.session, bench.authority, [Item(99)])
+
+    def listed(**wanted: object) -> list[int]:
+        return [item.serial for item in certificates.load_all(bench.session, **wanted)]  # type: ignore[arg-type]
+
+    assert listed() == [old, new, bob]
+    assert listed(names=["alice"]) == [old, new]
+    assert listed(expiring_after=NOON + timedelta(days=2)) == [new, bob]
