@@ -66,6 +66,10 @@ class TokenKey:
         """Not for a key in a token."""
         self._refuse("be exported")
 
+    def signer(self, *_arguments: Any) -> NoReturn:
+        """Not at all: the interface in parts that cryptography 36 still had, and that its builders never used."""
+        self._refuse("sign a message in parts")
+
     def __copy__(self) -> Any:
         return self
 

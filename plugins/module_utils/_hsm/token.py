@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -218,7 +218,7 @@ def open_token(settings: TokenSettings, *, lock: Lock, login: bool = True) -> It
             f"There is no PKCS#11 library at '{shown(settings.module)}'.",
             remedy="Install the software of the token on this host, or correct hsm_module.",
         )
-    with lock(settings.lock_path, wait_seconds=settings.lock_wait_seconds, what=f"The token '{settings.token}'"):
+    with _locked(settings, lock):
         library = _load(settings.module)
         try:
             session = _open_session(library, settings, login=login)
@@ -227,6 +227,22 @@ def open_token(settings: TokenSettings, *, lock: Lock, login: bool = True) -> It
         finally:
             with suppress(pkcs11.PKCS11Error):
                 library.finalize()
+
+
+@contextmanager
+def _locked(settings: TokenSettings, lock: Lock) -> Iterator[None]:
+    path = settings.lock_path
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(
+                lock(path, wait_seconds=settings.lock_wait_seconds, what=f"The token '{settings.token}'")
+            )
+        except OSError as error:
+            raise TokenError(
+                f"The lock of the token '{shown(settings.token)}' ({path}) cannot be taken: {error.strerror}.",
+                remedy="Use the token as one user, the one that the file belongs to (become).",
+            ) from error
+        yield
 
 
 def _load(module: str) -> Any:

@@ -127,7 +127,12 @@ def test_nothing_but_signatures_comes_out(software: Any) -> None:
     for attempt in (lambda: key.private_bytes(*encoding), key.private_numbers):
         with pytest.raises(StateError, match="cannot be exported: it can only sign"):
             attempt()
-    for name, arguments in (("decrypt", (b"", None)), ("exchange", (None, None)), ("private_bytes_raw", ())):
+    for name, arguments in (
+        ("decrypt", (b"", None)),
+        ("exchange", (None, None)),
+        ("private_bytes_raw", ()),
+        ("signer", ()),
+    ):
         if hasattr(key, name):
             with pytest.raises(StateError, match="it can only sign"):
                 getattr(key, name)(*arguments)

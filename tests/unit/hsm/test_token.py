@@ -10,7 +10,12 @@ import pkcs11
 import pytest
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
-from ansible_collections.privatespace.gateway.plugins.module_utils._hsm import objects
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import (
+    MissingLibraryError,
+    missing_library,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm import errors, objects
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm import token as token_module
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.errors import TokenError
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.mechanisms import KeyRequest
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.token import Token, TokenSettings, open_token
@@ -150,6 +155,24 @@ def test_a_pin_is_asked_for_before_anything_is_loaded() -> None:
         open_token(TokenSettings("/nonexistent", "hsm"), lock=_no_lock),
     ):
         pass
+
+
+def test_a_lock_that_cannot_be_taken_is_explained() -> None:
+    def denied(path: Path, *, wait_seconds: float, what: str) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    with (
+        pytest.raises(TokenError, match=r"The lock of the token 'hsm' \(/run/lock/.*\) cannot be taken: Permission"),
+        open_token(TokenSettings(__file__, "hsm", PIN), lock=denied),
+    ):
+        pass
+
+
+def test_a_missing_library_of_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for user in (errors, token_module):
+        monkeypatch.setattr(user, "pkcs11", missing_library("python-pkcs11"))
+    with pytest.raises(MissingLibraryError, match=r"The Python library 'python-pkcs11' is missing"):
+        _open()
 
 
 def test_the_pin_is_not_in_the_representation() -> None:
