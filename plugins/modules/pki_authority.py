@@ -108,15 +108,11 @@ key_label:
 """
 
 import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import (
     file_mode,
@@ -135,22 +131,15 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.store
     store_argument_spec,
     store_options,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki import authority_plan, certificates, issuance
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import ALGORITHM_NAMES, algorithm_of
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.tls_crypt_v2 import (
-    SERVER_KEY_BYTES,
-    make_server_key,
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import ALGORITHM_NAMES
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.authority_run import (
+    AuthorityRun,
+    read_authority,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreMissingError
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation, parse_location
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Authority
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
-    Origin,
-    StoreSession,
-    authority_lock,
-    open_store,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Files
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.book import AuthorityRegistry
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import Origin, authority_lock
 
 
 def argument_spec() -> dict[str, Any]:
@@ -167,135 +156,23 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Establishment:
-    """One run: the authority that is wanted, and the place of its store."""
-
-    module: AnsibleModule
-    wanted: authority_plan.WantedAuthority
-    location: StoreLocation
-    origin: Origin
-
-    def decide(self) -> Change[str]:
-        """Compare; nothing is written."""
-        known = self._known()
-        mine = next((authority for authority in known if authority.label == self.wanted.label), None)
-        path = self.module.params["tls_crypt_v2_server_key"]
-        change = authority_plan.plan_authority(
-            self.wanted,
-            mine,
-            server_key_mode=file_mode(Path(path)) if path else None,
-            others=tuple(authority.label for authority in known if authority is not mine),
-        )
-        return Change(change.before, change.after, change.steps, _facts(mine.certificate if mine else b"", self.wanted))
-
-    def _known(self) -> tuple[Authority, ...]:
-        if self.location.is_missing():
-            return ()
-        try:
-            with self._open_store(create=False) as session:
-                return authorities.load_authorities(session)
-        except StoreMissingError:
-            return ()
-
-    def _open_store(self, *, create: bool) -> AbstractContextManager[StoreSession]:
-        return open_store(self.location, origin=self.origin, clock=utc_now, create=create)
-
-    def apply(self, change: Change[str]) -> Mapping[str, Any]:
-        """Carry out the steps."""
-        facts: Mapping[str, Any] = {}
-        if authority_plan.ESTABLISH in change.steps:
-            settings = TokenSettings(**token_options(self.module))
-            with open_token(settings, lock=exclusive_lock) as token:
-                facts = _facts(self._establish(token), self.wanted)
-        if authority_plan.CRL_VALIDITY in change.steps:
-            with self._open_store(create=False) as session:
-                authority = authorities.active_authority(session, self.wanted.label)
-                authorities.change_crl_validity(session, authority, self.wanted.crl_validity_days)
-        self._provide_server_key(change)
-        return facts
-
-    def _establish(self, token: Token) -> bytes:
-        """Store the intention, make the key, sign the certificate, store it; the store is made after the login."""
-        wanted, key = self.wanted, token.find_key(self.wanted.label)
-        authority_plan.require_key_may_be_used(
-            wanted.label,
-            in_token=key is not None,
-            intended=any(authority.label == wanted.label for authority in self._known()),
-            adopt=self.module.params["adopt_key"],
-        )
-        if key is not None:
-            token.require_unextractable(wanted.label)
-            authority_plan.require_algorithm(wanted, found=algorithm_of(key.public_key()).value)
-        with self._open_store(create=True) as session:
-            intended = authorities.intend_authority(
-                session,
-                label=wanted.label,
-                common_name=wanted.common_name,
-                algorithm=wanted.algorithm,
-                crl_validity_days=wanted.crl_validity_days,
-            )
-            key = token.generate_key(wanted.label, wanted.algorithm) if key is None else key
-            certificate = issuance.self_signed(
-                wanted.common_name,
-                key=key,
-                valid=certificates.validity(utc_now(), days=wanted.validity_days),
-                random_bytes=os.urandom,
-            )
-            der = issuance.to_der(certificate)
-            authorities.activate_authority(
-                session, intended, certificate=der, not_after=certificates.not_after(certificate)
-            )
-        return der
-
-    def _provide_server_key(self, change: Change[str]) -> None:
-        if authority_plan.SERVER_KEY not in change.steps and authority_plan.SERVER_KEY_MODE not in change.steps:
-            return
-        path = Path(self.module.params["tls_crypt_v2_server_key"])
-        content = read_optional(path) or make_server_key(os.urandom(SERVER_KEY_BYTES)).encode()
-        write_atomic(path, content, mode=authority_plan.SECRET_MODE)
-
-
-def _facts(der: bytes, wanted: authority_plan.WantedAuthority) -> Mapping[str, Any]:
-    if not der:
-        return {"certificate": "", "fingerprint": "", "not_after": None, "key_label": wanted.label}
-    certificate = issuance.load_der(der)
-    return {
-        "certificate": certificates.certificate_pem(certificate),
-        "fingerprint": certificates.certificate_fingerprint(certificate),
-        "not_after": certificates.not_after(certificate).isoformat(),
-        "key_label": wanted.label,
-    }
-
-
-def _wanted(module: AnsibleModule) -> authority_plan.WantedAuthority:
-    params = module.params
-    wanted = authority_plan.WantedAuthority(
-        label=params["hsm_key_label"],
-        common_name=params["common_name"],
-        algorithm=params["algorithm"],
-        validity_days=params["validity_days"],
-        crl_validity_days=params["crl_validity_days"],
-        server_key=params["tls_crypt_v2_server_key"] is not None,
-    )
-    wanted.check()
-    return wanted
-
-
 def main() -> None:
-    """Run the module."""
+    """Wire the options to the store and the token."""
     module = AnsibleModule(
         argument_spec=argument_spec(), mutually_exclusive=[("hsm_pin", "hsm_pin_file")], supports_check_mode=True
     )
+
+    def login() -> AbstractContextManager[Token]:
+        return open_token(TokenSettings(**token_options(module)), lock=exclusive_lock)
+
     with failing(module):
-        wanted, options = _wanted(module), store_options(module)
-        location = parse_location(options.store)
-        establishment = Establishment(module, wanted, location, Origin(options.actor, options.job))
-        with ExitStack() as stack:
-            if not module.check_mode:
-                wait = options.wait_seconds
-                stack.enter_context(authority_lock(location, wait_seconds=wait, file_lock=exclusive_lock, create=True))
-            run(module, establishment.decide, establishment.apply)
+        wanted, options = read_authority(module.params), store_options(module)
+        location, origin = parse_location(options["store"]), Origin(options["actor"], options["job"])
+        registry, files = AuthorityRegistry(location, origin, utc_now), Files(read_optional, file_mode, write_atomic)
+        lock = authority_lock(location, wait_seconds=options["wait_seconds"], file_lock=exclusive_lock, create=True)
+        with nullcontext() if module.check_mode else lock:
+            job = AuthorityRun(wanted, module.params, registry, files, login, utc_now, os.urandom)
+            run(module, job.decide, job.apply)
 
 
 if __name__ == "__main__":

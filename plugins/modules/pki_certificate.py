@@ -112,20 +112,16 @@ not_after:
 """
 
 import os
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import Any, NoReturn, cast
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import MissingLibraryError
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import signing_key
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.token import TokenSettings
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.hsm_options import (
     hsm_argument_spec,
@@ -137,25 +133,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.store
     store_argument_spec,
     store_options,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki import issuance, revocation_list
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import certificate_pem, validity
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.names import gateway_common_name
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import parse_profile
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import (
-    Issue,
-    Revoke,
-    Step,
-    plan_certificate,
-)
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted import WantedDevice
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Revocation
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
-    Origin,
-    StoreSession,
-    open_for_run,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.enrolment import GatewayRun, read_gateway
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Tools
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.book import AuthorityBook
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import open_for_run
 
 
 def argument_spec() -> dict[str, Any]:
@@ -171,108 +152,25 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Certification:
-    """One run: the certificate that is wanted, against one open store."""
-
-    module: AnsibleModule
-    wanted: WantedDevice
-    session: StoreSession | None
-
-    def decide(self) -> Change[Step]:
-        """Compare; nothing is written."""
-        profile, name = self.module.params["profile"], self.wanted.user
-        known = certificates.load_history(self.session, profile=profile, names=[name]) if self.session else ()
-        days = self.module.params["renewal_days"]
-        change = plan_certificate(self.wanted, known, now=utc_now(), renewal_days=days)
-        planned = change.result["users"][0]
-        result = {key: planned[key] for key in ("common_name", "outcome", "serial", "not_after")}
-        result.update(certificate=self._stored_pem(planned["serial"]), ca_chain=self._ca_pem())
-        return Change(change.before, change.after, change.steps, result)
-
-    def _stored_pem(self, serial: str | None) -> str:
-        stored = certificates.load_certificate(self.session, int(serial)) if self.session and serial else None
-        return certificate_pem(issuance.load_der(stored.certificate)) if stored and stored.certificate else ""
-
-    def _ca_pem(self) -> str:
-        label = self.module.params["hsm_key_label"]
-        authority = authorities.find_authority(self.session, label) if self.session else None
-        der = authority.certificate if authority else b""
-        return certificate_pem(issuance.load_der(der)) if der else ""
-
-    def apply(self, change: Change[Step]) -> Mapping[str, Any]:
-        """Open the token, revoke what another key replaces, and issue."""
-        session, params, now = cast(StoreSession, self.session), self.module.params, utc_now()
-        authority = authorities.active_authority(session, params["hsm_key_label"])
-        ca = issuance.load_der(authority.certificate)
-        drafts = issuance.draft_batch(
-            [step for step in change.steps if isinstance(step, Issue)],
-            profile=parse_profile(params["profile"]),
-            valid=validity(now, days=params["validity_days"], issuer_certificate=ca),
-            make_key=_no_key,
-            random_bytes=os.urandom,
-        )
-        with self._key(ca) as key:
-            revocations = [_revocation(step, now) for step in change.steps if isinstance(step, Revoke)]
-            certificates.revoke_certificates(session, authority, revocations)
-            (issued,) = issuance.issue_batch(
-                drafts,
-                issuer_certificate=ca,
-                issuer_key=key,
-                intend=partial(certificates.intend_certificates, session, authority),
-                record=partial(certificates.record_certificates, session),
-            )
-        return {
-            "certificate": certificate_pem(issued.x509),
-            "serial": str(issued.serial),
-            "not_after": issued.draft.not_after.isoformat(),
-        }
-
-    def _key(self, ca: Any) -> AbstractContextManager[Any]:
-        settings = TokenSettings(**token_options(self.module))
-        label = self.module.params["hsm_key_label"]
-        return signing_key(settings, label=label, public_key=ca.public_key(), lock=exclusive_lock)
-
-
-def _no_key() -> NoReturn:
-    raise NotImplementedError("a certificate of a gateway is always made from its CSR")
-
-
-def _revocation(step: Revoke, now: datetime) -> Revocation:
-    entry = revocation_list.Revocation(step.serial, now, revocation_list.Reason(step.reason)).encode_entry()
-    return Revocation(step.serial, now, step.reason, entry)
-
-
-def _wanted(module: AnsibleModule) -> WantedDevice:
-    """Check every option. Without the library that reads CSRs, a check mode before the installation goes on."""
-    params = module.params
-    issuance.check_days(validity_days=params["validity_days"], renewal_days=params["renewal_days"])
-    csr, key = params["csr_content"], ""
-    try:
-        key = issuance.csr_fingerprint(csr)
-    except MissingLibraryError:
-        if not module.check_mode:
-            raise
-    return WantedDevice(params["name"], "", gateway_common_name(params["name"]), csr=csr, csr_key_sha256=key)
-
-
 def main() -> None:
-    """Run the module."""
+    """Wire the options to the store and the token."""
     module = AnsibleModule(
         argument_spec=argument_spec(), mutually_exclusive=[("hsm_pin", "hsm_pin_file")], supports_check_mode=True
     )
+    params, label = module.params, module.params["hsm_key_label"]
+
+    def open_key(public_key: Any) -> AbstractContextManager[Any]:
+        settings = TokenSettings(**token_options(module))
+        return signing_key(settings, label=label, public_key=public_key, lock=exclusive_lock)
+
+    tools = Tools(utc_now, os.urandom, open_key, partial(generate_private_key, "ec-p256"))
     with failing(module):
-        wanted, options = _wanted(module), store_options(module)
+        wanted = read_gateway(params, lenient=module.check_mode)
         with open_for_run(
-            parse_location(options.store),
-            origin=Origin(options.actor, options.job),
-            clock=utc_now,
-            wait_seconds=options.wait_seconds,
-            file_lock=exclusive_lock,
-            dry_run=module.check_mode,
+            **store_options(module), clock=utc_now, file_lock=exclusive_lock, dry_run=module.check_mode
         ) as session:
-            certification = Certification(module, wanted, session)
-            run(module, certification.decide, certification.apply)
+            job = GatewayRun(wanted, params, AuthorityBook(session, label), tools)
+            run(module, job.decide, job.apply)
 
 
 if __name__ == "__main__":

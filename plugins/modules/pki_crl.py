@@ -117,16 +117,13 @@ signed_at:
   sample: 1795359600.25
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+import os
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import (
     file_mode,
@@ -135,6 +132,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.files i
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import signing_key
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.token import TokenSettings
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.hsm_options import (
     hsm_argument_spec,
@@ -146,25 +144,12 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.store
     store_argument_spec,
     store_options,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki import crl_plan
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import load_der
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import (
-    build_crl,
-    crl_to_der,
-    crl_to_pem,
-    verify_crl,
-)
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, crls
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Authority
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
-    Origin,
-    StoreSession,
-    open_for_run,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_run import CrlRun
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Files, Tools
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.book import AuthorityBook
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import open_for_run
 
 DEFAULT_FOLDER = "/var/lib/privatespace/authority"
-PUBLIC_MODE = 0o644
 
 
 def argument_spec() -> dict[str, Any]:
@@ -180,120 +165,26 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Publication:
-    """One run: the files of the CRL, against one open store."""
-
-    module: AnsibleModule
-    session: StoreSession | None
-
-    @property
-    def paths(self) -> dict[str, Path]:
-        """The files by their format."""
-        return {"pem": Path(self.module.params["crl_path"]), "der": Path(self.module.params["crl_der_path"])}
-
-    def decide(self) -> Change[str]:
-        """Compare; nothing is written."""
-        label = self.module.params["hsm_key_label"]
-        authority = authorities.find_authority(self.session, label) if self.session else None
-        last = crls.last_crl(self.session, authority) if self.session and authority else None
-        held = {name: _held_der(name, path, last.sha256 if last else "") for name, path in self.paths.items()}
-        change = crl_plan.plan_crl(
-            last,
-            unpublished=crls.count_unpublished(self.session, authority) if self.session and authority else 0,
-            files=tuple(
-                crl_plan.FoundFile(name, held[name] is not None, file_mode(path)) for name, path in self.paths.items()
-            ),
-            now=utc_now(),
-            renewal_days=self._renewal_days(authority),
-            mode=PUBLIC_MODE,
-            force=self.module.params["force"],
-        )
-        current = next((der for der in held.values() if der is not None), None)
-        return Change(change.before, change.after, change.steps, {**change.result, **self._content(current)})
-
-    def _renewal_days(self, authority: Authority | None) -> int:
-        days, validity = self.module.params["renewal_days"], authority.crl_validity_days if authority else None
-        if days is None:
-            return validity // 2 if validity else 0
-        crl_plan.check_renewal(days, validity_days=validity)
-        return int(days)
-
-    def _content(self, der: bytes | None) -> dict[str, str]:
-        wanted = self.module.params["return_content"]
-        return {"crl": crl_to_pem(der).decode("ascii") if der else ""} if wanted else {}
-
-    def apply(self, change: Change[str]) -> Mapping[str, Any]:
-        """Sign, verify and store where that is needed, then replace the files that are not right."""
-        if change.steps == (crl_plan.SIGN,):
-            der, facts = self._sign()
-        else:
-            der, facts = self._last_der(), {}
-        self._write({"pem": crl_to_pem(der), "der": der})
-        return {**facts, **self._content(der)}
-
-    def _last_der(self) -> bytes:
-        session, label = cast(StoreSession, self.session), self.module.params["hsm_key_label"]
-        last = crls.last_crl(session, authorities.active_authority(session, label))
-        held = [_held_der(name, path, last.sha256 if last else "") for name, path in self.paths.items()]
-        return next(der for der in held if der is not None)
-
-    def _sign(self) -> tuple[bytes, Mapping[str, Any]]:
-        session, label = cast(StoreSession, self.session), self.module.params["hsm_key_label"]
-        authority = authorities.active_authority(session, label)
-        ca, settings = load_der(authority.certificate), TokenSettings(**token_options(self.module))
-        latest = crls.last_number(session, authority)
-        with signing_key(settings, label=label, public_key=ca.public_key(), lock=exclusive_lock) as key:
-            dates = crl_plan.plan_dates(latest, now=utc_now(), validity_days=authority.crl_validity_days)
-            owed = crls.load_owed(session, authority)
-            crls.intend_crl(session, authority, dates)
-            der = build_crl(
-                owed.entries,
-                issuer_certificate=ca,
-                issuer_key=key,
-                number=dates.number,
-                this_update=dates.this_update,
-                next_update=dates.next_update,
-            )
-        verify_crl(der, ca)
-        crls.record_crl(session, authority, dates, der=der, owed=owed)
-        return der, crl_plan.crl_result(dates, entries=len(owed.entries))
-
-    def _write(self, contents: Mapping[str, bytes]) -> None:
-        for name, path in self.paths.items():
-            if read_optional(path) != contents[name] or file_mode(path) != PUBLIC_MODE:
-                write_atomic(path, contents[name], mode=PUBLIC_MODE)
-
-
-def _held_der(name: str, path: Path, sha256: str) -> bytes | None:
-    """The DER of the CRL in a file, if it is the one that was signed last."""
-    content = read_optional(path)
-    if content is None:
-        return None
-    try:
-        der = crl_to_der(content) if name == "pem" else content
-    except InputError:
-        return None
-    return der if fingerprint(der) == sha256 else None
-
-
 def main() -> None:
-    """Run the module."""
+    """Wire the options to the store and the token."""
     module = AnsibleModule(
         argument_spec=argument_spec(), mutually_exclusive=[("hsm_pin", "hsm_pin_file")], supports_check_mode=True
     )
-    with failing(module):
-        options = store_options(module)
-        with open_for_run(
-            parse_location(options.store),
-            origin=Origin(options.actor, options.job),
-            clock=utc_now,
-            wait_seconds=options.wait_seconds,
-            file_lock=exclusive_lock,
-            dry_run=module.check_mode,
-        ) as session:
-            publication = Publication(module, session)
-            run(module, publication.decide, publication.apply)
+    params, label = module.params, module.params["hsm_key_label"]
+
+    def open_key(public_key: Any) -> AbstractContextManager[Any]:
+        settings = TokenSettings(**token_options(module))
+        return signing_key(settings, label=label, public_key=public_key, lock=exclusive_lock)
+
+    tools = Tools(utc_now, os.urandom, open_key, partial(generate_private_key, "ec-p256"))
+    with (
+        failing(module),
+        open_for_run(
+            **store_options(module), clock=utc_now, file_lock=exclusive_lock, dry_run=module.check_mode
+        ) as session,
+    ):
+        job = CrlRun(params, AuthorityBook(session, label), tools, Files(read_optional, file_mode, write_atomic))
+        run(module, job.decide, job.apply)
 
 
 if __name__ == "__main__":

@@ -237,13 +237,10 @@ audit:
       returned: success
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import report
@@ -252,19 +249,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.store
     store_argument_spec,
     store_options,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import certificate_pem
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import load_der
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit, authorities, certificates, crls
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Authority, Certificate
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
-    Origin,
-    StoreSession,
-    open_for_run,
-)
-
-STATES = ("valid", "superseded", "revoked", "expired", "intended", "abandoned")
-DAY = timedelta(days=1)
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import open_for_run
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.summary import summarise
 
 
 def argument_spec() -> dict[str, Any]:
@@ -278,99 +264,25 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def gather(params: Mapping[str, Any], session: StoreSession | None, *, now: datetime) -> dict[str, Any]:
-    """Everything that the module returns."""
-    if session is None:
-        counts = dict.fromkeys(STATES, 0)
-        return {
-            "store_exists": False, "authority": None, "crl": None, "certificates": [], "counts": counts, "audit": None,
-        }  # fmt: skip
-    authority = authorities.find_authority(session, params["hsm_key_label"])
-    listed = certificates.load_all(
-        session, names=params["names"], expiring_after=None if params["include_expired"] else now
-    )
-    return {
-        "store_exists": True,
-        "authority": _authority_facts(authority, now) if authority else None,
-        "crl": _crl_facts(session, authority, now) if authority else None,
-        "certificates": [_certificate_facts(certificate, now) for certificate in listed],
-        "counts": {**dict.fromkeys(STATES, 0), **certificates.count_certificates(session, now=now)},
-        "audit": _audit_facts(session) if params["check_audit"] else None,
-    }
-
-
-def _authority_facts(authority: Authority, now: datetime) -> dict[str, Any]:
-    der = authority.certificate
-    return {
-        "key_label": authority.label,
-        "common_name": authority.common_name,
-        "algorithm": authority.algorithm,
-        "state": authority.state,
-        "certificate": certificate_pem(load_der(der)) if der else "",
-        "fingerprint": fingerprint(der) if der else "",
-        "not_after": authority.not_after.isoformat() if authority.not_after else None,
-        "days_left": _days(authority.not_after, now) if authority.not_after else None,
-        "crl_validity_days": authority.crl_validity_days,
-    }
-
-
-def _crl_facts(session: StoreSession, authority: Authority, now: datetime) -> dict[str, Any] | None:
-    last = crls.last_crl(session, authority)
-    if last is None:
-        return None
-    return {
-        "number": last.number,
-        "this_update": last.this_update.isoformat(),
-        "next_update": last.next_update.isoformat(),
-        "days_left": _days(last.next_update, now),
-        "signed_at": last.signed_at.timestamp(),
-        "revoked_count": last.entries,
-        "unpublished": crls.count_unpublished(session, authority),
-        "sha256": last.sha256,
-    }
-
-
-def _certificate_facts(certificate: Certificate, now: datetime) -> dict[str, Any]:
-    expired = certificate.state in ("valid", "superseded") and certificate.not_after <= now
-    return {
-        "serial": str(certificate.serial),
-        "common_name": certificate.common_name,
-        "name": certificate.name,
-        "device": certificate.device,
-        "profile": certificate.profile,
-        "state": "expired" if expired else certificate.state,
-        "not_before": certificate.not_before.isoformat(),
-        "not_after": certificate.not_after.isoformat(),
-        "days_left": _days(certificate.not_after, now),
-        "revoked_at": certificate.revoked_at.isoformat() if certificate.revoked_at else None,
-        "reason": certificate.reason,
-    }
-
-
-def _audit_facts(session: StoreSession) -> dict[str, Any]:
-    chain = audit.verify_chain(session)
-    problems = [*session.integrity_problems(), *chain.problems]
-    return {"valid": not problems, "records": chain.records, "head": chain.head, "problems": problems}
-
-
-def _days(moment: datetime, now: datetime) -> float:
-    return round((moment - now) / DAY, 2)
-
-
 def main() -> None:
-    """Run the module."""
+    """Wire the options to the store."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    with failing(module):
-        options = store_options(module)
-        with open_for_run(
-            parse_location(options.store),
-            origin=Origin(options.actor, options.job),
-            clock=utc_now,
-            wait_seconds=options.wait_seconds,
-            file_lock=exclusive_lock,
-            dry_run=True,
-        ) as session:
-            report(module, lambda: gather(module.params, session, now=utc_now()))
+    params = module.params
+    with (
+        failing(module),
+        open_for_run(**store_options(module), clock=utc_now, file_lock=exclusive_lock, dry_run=True) as session,
+    ):
+        report(
+            module,
+            lambda: summarise(
+                session,
+                label=params["hsm_key_label"],
+                now=utc_now(),
+                names=params["names"],
+                include_expired=params["include_expired"],
+                check_audit=params["check_audit"],
+            ),
+        )
 
 
 if __name__ == "__main__":

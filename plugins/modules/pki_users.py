@@ -256,21 +256,18 @@ deliveries:
 """
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import MissingLibraryError
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import (
+    file_mode,
+    read_optional,
+    write_atomic,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import signing_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
@@ -285,26 +282,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.store
     store_argument_spec,
     store_options,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki import issuance, revocation_list, tls_crypt_v2
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import ALGORITHM_NAMES
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import certificate_pem, validity
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import CLIENT
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import (
-    Issue,
-    Known,
-    Revoke,
-    Step,
-    plan_users,
-)
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted import Wanted, parse_wanted
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Revocation
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
-    Origin,
-    StoreSession,
-    open_for_run,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.enrolment import UserRun, read_users
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Files, Tools
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.book import AuthorityBook
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import open_for_run
 
 
 def argument_spec() -> dict[str, Any]:
@@ -332,124 +314,26 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Reconciliation:
-    """One run: what is wanted, against one open store."""
-
-    module: AnsibleModule
-    wanted: Wanted
-    session: StoreSession | None
-
-    def decide(self) -> Change[Step]:
-        """Compare; nothing is written."""
-        params = self.module.params
-        change = plan_users(
-            self.wanted,
-            self._known(),
-            now=utc_now(),
-            renewal_days=params["renewal_days"],
-            purge=params["purge"],
-            missing_ok=params["missing_ok"],
-        )
-        return Change(change.before, change.after, change.steps, {**change.result, "ca_certificate": self._ca_pem()})
-
-    def _known(self) -> tuple[Known, ...]:
-        if self.session is None:
-            return ()
-        history = certificates.load_history(self.session, profile=CLIENT.name, names=self.wanted.users)
-        others = certificates.load_current(self.session, profile=CLIENT.name) if self.module.params["purge"] else ()
-        return tuple({known.serial: known for known in (*history, *others)}.values())
-
-    def _ca_pem(self) -> str:
-        label = self.module.params["hsm_key_label"]
-        authority = authorities.find_authority(self.session, label) if self.session else None
-        der = authority.certificate if authority else b""
-        return certificate_pem(issuance.load_der(der)) if der else ""
-
-    def apply(self, change: Change[Step]) -> Mapping[str, Any]:
-        """Revoke, then issue; the token is opened, and every input tried, before either."""
-        session, params, now = cast(StoreSession, self.session), self.module.params, utc_now()
-        authority = authorities.active_authority(session, params["hsm_key_label"])
-        ca = issuance.load_der(authority.certificate)
-        drafts = issuance.draft_batch(
-            [step for step in change.steps if isinstance(step, Issue)],
-            profile=CLIENT,
-            valid=validity(now, days=params["validity_days"], issuer_certificate=ca),
-            make_key=partial(generate_private_key, params["algorithm"]),
-            random_bytes=os.urandom,
-        )
-        wrapped = self._wrapped_keys(drafts)
-        with self._key(ca) if drafts else nullcontext() as key:
-            revocations = [_revocation(step, now) for step in change.steps if isinstance(step, Revoke)]
-            certificates.revoke_certificates(session, authority, revocations)
-            issued = issuance.issue_batch(
-                drafts,
-                issuer_certificate=ca,
-                issuer_key=key,
-                intend=partial(certificates.intend_certificates, session, authority),
-                record=partial(certificates.record_certificates, session),
-            )
-        chain = change.result["ca_certificate"]
-        return {
-            "users": issuance.updated_users(change.result["users"], issued),
-            "deliveries": [
-                issuance.delivery(item, ca_chain=chain, tls_crypt_v2=wrapped.get(item.serial)) for item in issued
-            ],
-        }
-
-    def _key(self, ca: Any) -> AbstractContextManager[Any]:
-        settings = TokenSettings(**token_options(self.module))
-        label = self.module.params["hsm_key_label"]
-        return signing_key(settings, label=label, public_key=ca.public_key(), lock=exclusive_lock)
-
-    def _wrapped_keys(self, drafts: Sequence[issuance.Draft]) -> dict[int, str]:
-        path = self.module.params["tls_crypt_v2_server_key"]
-        if path is None:
-            return {}
-        server_key = read_optional(Path(path))
-        if server_key is None:
-            raise InputError(f"There is no tls-crypt-v2 server key at {path}.")
-        make = partial(tls_crypt_v2.make_client_key, server_key.decode("ascii", "replace"))
-        return {
-            draft.serial: make(random_bytes=os.urandom(tls_crypt_v2.CLIENT_KEY_BYTES), metadata=draft.common_name)
-            for draft in drafts
-        }
-
-
-def _revocation(step: Revoke, now: datetime) -> Revocation:
-    entry = revocation_list.Revocation(step.serial, now, revocation_list.Reason(step.reason)).encode_entry()
-    return Revocation(step.serial, now, step.reason, entry)
-
-
-def _wanted(module: AnsibleModule) -> Wanted:
-    """Check every option. Without the library that reads CSRs, a check mode before the installation goes on."""
-    params = module.params
-    issuance.check_days(validity_days=params["validity_days"], renewal_days=params["renewal_days"])
-    try:
-        return parse_wanted(params["users"], csr_fingerprint=issuance.csr_fingerprint)
-    except MissingLibraryError:
-        if not module.check_mode:
-            raise
-        return parse_wanted(params["users"], csr_fingerprint=lambda _csr: "")
-
-
 def main() -> None:
-    """Run the module."""
+    """Wire the options to the store and the token."""
     module = AnsibleModule(
         argument_spec=argument_spec(), mutually_exclusive=[("hsm_pin", "hsm_pin_file")], supports_check_mode=True
     )
+    params, label = module.params, module.params["hsm_key_label"]
+
+    def open_key(public_key: Any) -> AbstractContextManager[Any]:
+        settings = TokenSettings(**token_options(module))
+        return signing_key(settings, label=label, public_key=public_key, lock=exclusive_lock)
+
+    make_key = partial(generate_private_key, params["algorithm"])
+    tools, files = Tools(utc_now, os.urandom, open_key, make_key), Files(read_optional, file_mode, write_atomic)
     with failing(module):
-        wanted, options = _wanted(module), store_options(module)
+        wanted = read_users(params, lenient=module.check_mode)
         with open_for_run(
-            parse_location(options.store),
-            origin=Origin(options.actor, options.job),
-            clock=utc_now,
-            wait_seconds=options.wait_seconds,
-            file_lock=exclusive_lock,
-            dry_run=module.check_mode,
+            **store_options(module), clock=utc_now, file_lock=exclusive_lock, dry_run=module.check_mode
         ) as session:
-            reconciliation = Reconciliation(module, wanted, session)
-            run(module, reconciliation.decide, reconciliation.apply)
+            job = UserRun(wanted, params, AuthorityBook(session, label), tools, files)
+            run(module, job.decide, job.apply)
 
 
 if __name__ == "__main__":

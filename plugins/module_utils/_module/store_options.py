@@ -9,7 +9,6 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -22,19 +21,6 @@ DEFAULT_WAIT_SECONDS = 60
 LONGEST_TEXT = 255
 
 
-@dataclass(frozen=True)
-class StoreOptions:
-    """Where the store is, how long to wait for its lock, and who is acting.
-
-    :param store: A path or a URL, not yet read.
-    """
-
-    store: str
-    wait_seconds: float
-    actor: str
-    job: str
-
-
 def store_argument_spec() -> dict[str, Any]:
     """Argument spec of the fragment ``privatespace.gateway.store``: merge it into that of the module."""
     return {
@@ -45,19 +31,20 @@ def store_argument_spec() -> dict[str, Any]:
     }
 
 
-def store_options(module: AnsibleModule) -> StoreOptions:
-    """The options of the fragment, checked.
+def store_options(module: AnsibleModule) -> dict[str, Any]:
+    """The options of the fragment, checked: keyword arguments for ``open_for_run`` of the store.
 
     :raises InputError: one of them is not fit for the audit trail, or the wait is negative.
     """
-    if module.params["store_lock_wait"] < 0:
+    params = module.params
+    if params["store_lock_wait"] < 0:
         raise InputError("The option 'store_lock_wait' is negative.")
-    return StoreOptions(
-        store=module.params["store"],
-        wait_seconds=float(module.params["store_lock_wait"]),
-        actor=_audit_text(module.params["audit_actor"] or _account(), "audit_actor"),
-        job=_audit_text(module.params["audit_job"], "audit_job"),
-    )
+    return {
+        "store": params["store"],
+        "wait_seconds": float(params["store_lock_wait"]),
+        "actor": _audit_text(params["audit_actor"] or _account(), "audit_actor"),
+        "job": _audit_text(params["audit_job"], "audit_job"),
+    }
 
 
 def _audit_text(value: str, option: str) -> str:

@@ -111,7 +111,7 @@ def _reasons_to_sign(
     return reasons
 
 
-def plan_dates(latest: KnownCrl | None, *, now: datetime, validity_days: int) -> CrlDates:
+def plan_dates(latest: CrlIdentity | None, *, now: datetime, validity_days: int) -> CrlDates:
     """The number and the dates of the next CRL.
 
     :param latest: The CRL with the highest number that was ever taken, whether it was signed or not.

@@ -14,7 +14,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import certificates
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import CA, Profile
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import Issue
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import Issue, Revoke
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import Reason, Revocation
 
 try:
     from cryptography import x509
@@ -89,6 +90,25 @@ class Issued:
     def serial(self) -> int:
         """Its serial."""
         return self.draft.serial
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A revocation, ready to be stored.
+
+    :param entry: The encoded entry of the CRL.
+    """
+
+    serial: int
+    revoked_at: datetime
+    reason: str
+    entry: bytes
+
+
+def withdraw(step: Revoke, *, at: datetime) -> Withdrawal:
+    """Encode a revocation once; every CRL takes the entry as it is."""
+    entry = Revocation(step.serial, at, Reason(step.reason)).encode_entry()
+    return Withdrawal(step.serial, at, step.reason, entry)
 
 
 def check_days(*, validity_days: int, renewal_days: int) -> None:

@@ -55,7 +55,7 @@ def active_authority(session: StoreSession, label: str) -> Authority:
 
 def intend_authority(
     session: StoreSession, *, label: str, common_name: str, algorithm: str, crl_validity_days: int
-) -> Authority:
+) -> None:
     """Store that an authority is going to be made, before its key is; the same intention again is kept."""
     table = session.tables.authorities
     with session.transaction() as connection:
@@ -70,25 +70,23 @@ def intend_authority(
             connection.execute(sa.insert(table).values(values))
         else:
             connection.execute(sa.update(table).where(table.c.label == label, table.c.state == INTENDED).values(values))
-        identifier: int = connection.execute(mine).scalar_one()
         audit.append_events(
             session,
             [audit.Event(audit.AUTHORITY_INTENDED, label, {"common_name": common_name, "algorithm": algorithm})],
         )
-    return Authority(identifier, label, common_name, algorithm, INTENDED, crl_validity_days)
 
 
-def activate_authority(session: StoreSession, authority: Authority, *, certificate: bytes, not_after: datetime) -> None:
+def activate_authority(session: StoreSession, label: str, *, certificate: bytes, not_after: datetime) -> None:
     """Store the certificate of an intended authority (DER), which makes it able to sign."""
     table = session.tables.authorities
     with session.transaction() as connection:
         connection.execute(
             sa.update(table)
-            .where(table.c.id == authority.identifier, table.c.state == INTENDED)
+            .where(table.c.label == label, table.c.state == INTENDED)
             .values(state=ACTIVE, certificate=certificate, not_after=to_epoch(not_after))
         )
         detail = {"sha256": fingerprint(certificate), "not_after": to_epoch(not_after)}
-        audit.append_events(session, [audit.Event(audit.AUTHORITY_ACTIVATED, authority.label, detail)])
+        audit.append_events(session, [audit.Event(audit.AUTHORITY_ACTIVATED, label, detail)])
 
 
 def change_crl_validity(session: StoreSession, authority: Authority, days: int) -> None:

@@ -105,18 +105,24 @@ class Signed(Protocol):
     def public_key_sha256(self) -> str: ...
 
 
-@dataclass(frozen=True)
-class Revocation:
+class Revocation(Protocol):
     """What is stored when a certificate is revoked.
 
-    :param reason: A CRLReason of RFC 5280 in its written form, for example ``superseded``.
-    :param entry: The encoded entry of the CRL (DER of one element of ``revokedCertificates``).
+    ``reason`` is a CRLReason of RFC 5280 in its written form, for example ``superseded``; ``entry`` is the encoded
+    entry of the CRL (DER of one element of ``revokedCertificates``).
     """
 
-    serial: int
-    revoked_at: datetime
-    reason: str
-    entry: bytes
+    @property
+    def serial(self) -> int: ...
+
+    @property
+    def revoked_at(self) -> datetime: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def entry(self) -> bytes: ...
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.locati
     make_file,
     make_folder,
     missing,
+    parse_location,
     require_private,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.migrations import (
@@ -224,19 +225,22 @@ def authority_lock(
 
 @contextmanager
 def open_for_run(
-    location: StoreLocation,
+    store: str,
     *,
-    origin: Origin,
-    clock: Callable[[], datetime],
+    actor: str,
+    job: str,
     wait_seconds: float,
+    clock: Callable[[], datetime],
     file_lock: FileLock,
     dry_run: bool = False,
 ) -> Iterator[StoreSession | None]:
     """Open an existing store for one run, under its lock.
 
+    :param store: A path or a URL; see ``parse_location``.
     :param dry_run: Only look: without the lock, and ``None`` where there is no store yet.
     :raises StoreMissingError: there is no store, and the run is a real one.
     """
+    location, origin = parse_location(store), Origin(actor, job)
     if dry_run and location.is_missing():
         yield None
     elif dry_run:

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Authority, Revocation
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Authority
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
     Origin,
     StoreSession,
@@ -44,6 +44,16 @@ class Item:
     not_after: datetime = NOON + YEAR
     certificate: bytes = b""
     public_key_sha256: str = "ab" * 32
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """What is stored of a revocation."""
+
+    serial: int
+    revoked_at: datetime
+    reason: str
+    entry: bytes
 
 
 @dataclass
@@ -105,8 +115,8 @@ def opened(location: StoreLocation, clock: Clock) -> OpenStore:
 @pytest.fixture
 def bench(opened: OpenStore, clock: Clock) -> Iterator[Bench]:
     with opened(create=True) as session:
-        intended = authorities.intend_authority(
+        authorities.intend_authority(
             session, label="ca", common_name="Test authority", algorithm="ec-p256", crl_validity_days=30
         )
-        authorities.activate_authority(session, intended, certificate=b"ca der", not_after=NOON + 10 * YEAR)
+        authorities.activate_authority(session, "ca", certificate=b"ca der", not_after=NOON + 10 * YEAR)
         yield Bench(session, authorities.active_authority(session, "ca"), clock)

@@ -32,10 +32,10 @@ def test_an_active_authority_has_its_certificate(bench: Bench) -> None:
 
 
 def test_an_active_authority_cannot_be_overwritten(bench: Bench) -> None:
-    again = authorities.intend_authority(
+    authorities.intend_authority(
         bench.session, label="ca", common_name="Other", algorithm="ed25519", crl_validity_days=1
     )
-    authorities.activate_authority(bench.session, again, certificate=b"other", not_after=NOON)
+    authorities.activate_authority(bench.session, "ca", certificate=b"other", not_after=NOON)
     assert authorities.active_authority(bench.session, "ca") == bench.authority
 
 

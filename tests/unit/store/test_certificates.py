@@ -6,12 +6,11 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from unit.store.store_bench import NOON, YEAR, Bench, Item
+from unit.store.store_bench import NOON, YEAR, Bench, Item, Revocation
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._store import certificates
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreError
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Revocation
 
 
 def test_an_intention_is_stored_before_anything_is_signed(bench: Bench) -> None:

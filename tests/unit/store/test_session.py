@@ -179,7 +179,13 @@ def test_a_second_run_waits_for_the_first(bench: Bench, location: StoreLocation)
 
 def test_a_dry_run_without_a_store_touches_nothing(location: StoreLocation, clock: Clock) -> None:
     with open_for_run(
-        location, origin=Origin("admin"), clock=clock, wait_seconds=0, file_lock=exclusive_lock, dry_run=True
+        str(path_of(location)),
+        actor="admin",
+        job="",
+        clock=clock,
+        wait_seconds=0,
+        file_lock=exclusive_lock,
+        dry_run=True,
     ) as session:
         assert session is None
     assert not path_of(location).parent.exists()
@@ -190,7 +196,13 @@ def test_a_dry_run_looks_while_another_run_works(bench: Bench, location: StoreLo
         authority_lock(location, wait_seconds=0, file_lock=exclusive_lock),
         bench.session.transaction(),
         open_for_run(
-            location, origin=Origin("admin"), clock=clock, wait_seconds=0, file_lock=exclusive_lock, dry_run=True
+            str(path_of(location)),
+            actor="admin",
+            job="",
+            clock=clock,
+            wait_seconds=0,
+            file_lock=exclusive_lock,
+            dry_run=True,
         ) as session,
     ):
         assert session is not None
@@ -200,7 +212,9 @@ def test_a_dry_run_looks_while_another_run_works(bench: Bench, location: StoreLo
 def test_a_real_run_needs_a_store(location: StoreLocation, clock: Clock) -> None:
     with (
         pytest.raises(StoreMissingError),
-        open_for_run(location, origin=Origin("admin"), clock=clock, wait_seconds=0, file_lock=exclusive_lock),
+        open_for_run(
+            str(path_of(location)), actor="admin", job="", clock=clock, wait_seconds=0, file_lock=exclusive_lock
+        ),
     ):
         pass
 

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that signs the CRL where that is needed, and keeps its files right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki import crl_plan
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import load_der
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import CrlBook, Files, Tools
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import (
+    build_crl,
+    crl_to_der,
+    crl_to_pem,
+    verify_crl,
+)
+
+PUBLIC_MODE = 0o644
+
+
+@dataclass(frozen=True)
+class CrlRun:
+    """Keep the CRL of an authority fresh and in its files.
+
+    :param options: Those of ``pki_crl``.
+    """
+
+    options: Mapping[str, Any]
+    book: CrlBook
+    tools: Tools
+    files: Files
+
+    def decide(self) -> Change[str]:
+        """Compare the files with the store; nothing is written."""
+        held = self._held()
+        change = crl_plan.plan_crl(
+            self.book.last_crl(),
+            unpublished=self.book.count_unpublished(),
+            files=tuple(
+                crl_plan.FoundFile(name, held[name] is not None, self.files.mode(path))
+                for name, path in self._paths().items()
+            ),
+            now=self.tools.clock(),
+            renewal_days=self._renewal_days(),
+            mode=PUBLIC_MODE,
+            force=self.options["force"],
+        )
+        current = next((der for der in held.values() if der is not None), b"")
+        return Change(change.before, change.after, change.steps, {**change.result, **self._content(current)})
+
+    def apply(self, change: Change[str]) -> Mapping[str, Any]:
+        """Sign, verify and store where that is needed, then replace the files that are not right."""
+        if crl_plan.SIGN in change.steps:
+            der, facts = self._sign()
+        else:
+            der, facts = next(der for der in self._held().values() if der is not None), {}
+        for path, content in ((self._paths()["pem"], crl_to_pem(der)), (self._paths()["der"], der)):
+            if self.files.read(path) != content or self.files.mode(path) != PUBLIC_MODE:
+                self.files.replace(path, content, mode=PUBLIC_MODE)
+        return {**facts, **self._content(der)}
+
+    def _sign(self) -> tuple[bytes, Mapping[str, Any]]:
+        """Take the number, sign, verify, store; the token is opened first and closed as soon as it has signed."""
+        self.book.require_active()
+        ca, days = load_der(self.book.ca_certificate()), self.book.crl_validity_days() or 0
+        with self.tools.open_key(ca.public_key()) as key:
+            dates = crl_plan.plan_dates(self.book.last_number(), now=self.tools.clock(), validity_days=days)
+            owed = self.book.owed()
+            self.book.intend_crl(dates)
+            der = build_crl(
+                owed.entries,
+                issuer_certificate=ca,
+                issuer_key=key,
+                number=dates.number,
+                this_update=dates.this_update,
+                next_update=dates.next_update,
+            )
+        verify_crl(der, ca)
+        self.book.record_crl(dates, der=der, owed=owed)
+        return der, crl_plan.crl_result(dates, entries=len(owed.entries))
+
+    def _paths(self) -> dict[str, Path]:
+        return {"pem": Path(self.options["crl_path"]), "der": Path(self.options["crl_der_path"])}
+
+    def _held(self) -> dict[str, bytes | None]:
+        """The DER in each file, where it is that of the CRL which was signed last."""
+        expected = self.book.last_sha256()
+        held: dict[str, bytes | None] = {}
+        for name, path in self._paths().items():
+            der = _der(name, self.files.read(path))
+            held[name] = der if der is not None and fingerprint(der) == expected else None
+        return held
+
+    def _renewal_days(self) -> int:
+        days, validity = self.options["renewal_days"], self.book.crl_validity_days()
+        if days is None:
+            return validity // 2 if validity else 0
+        crl_plan.check_renewal(days, validity_days=validity)
+        return int(days)
+
+    def _content(self, der: bytes) -> dict[str, str]:
+        if not self.options["return_content"]:
+            return {}
+        return {"crl": crl_to_pem(der).decode("ascii") if der else ""}
+
+
+def _der(name: str, content: bytes | None) -> bytes | None:
+    if name == "der" or content is None:
+        return content
+    try:
+        return crl_to_der(content)
+    except InputError:
+        return None
