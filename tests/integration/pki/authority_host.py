@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,12 +13,13 @@ from typing import Any
 
 import pytest
 from integration.run_module import ModuleResult, RunModule, collections_path
-from integration.softhsm import SoftToken
+from integration.softhsm import SoftToken, make_token
 
 TIMEOUT_SECONDS = 120
 DIRECT_RUN = """
 import json, runpy, sys
 sys.path.insert(0, sys.argv[1])
+sys.modules.update(dict.fromkeys(sys.argv[3:]))
 from ansible.module_utils.testing import patch_module_args
 with patch_module_args(json.load(sys.stdin)):
     runpy.run_module(f"ansible_collections.privatespace.gateway.plugins.modules.{sys.argv[2]}", run_name="__main__")
@@ -30,7 +32,7 @@ class AuthorityHost:
 
     token: SoftToken
     folder: Path
-    run: RunModule
+    run: RunModule | None = None
 
     @property
     def store(self) -> Path:
@@ -56,11 +58,15 @@ class AuthorityHost:
         check: bool = False,
         diff: bool = False,
         fails: bool = False,
+        without: tuple[str, ...] = (),
     ) -> ModuleResult:
-        """Run a module in a process of its own, as Ansible does on a host, without the second that a playbook takes."""
+        """Run a module in a process of its own, as Ansible does on a host, without the second that a playbook takes.
+
+        :param without: Python packages that cannot be imported there.
+        """
         arguments = {**self.options_of(module), **(options or {}), "_ansible_check_mode": check, "_ansible_diff": diff}
         done = subprocess.run(
-            [sys.executable, "-c", DIRECT_RUN, str(collections_path()), module],
+            [sys.executable, "-c", DIRECT_RUN, str(collections_path()), module, *without],
             input=json.dumps(arguments), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
         )  # fmt: skip
         if not done.stdout.lstrip().startswith("{"):
@@ -81,6 +87,8 @@ class AuthorityHost:
 
     def play(self, module: str, options: Mapping[str, Any], *, check: bool = False, diff: bool = False) -> ModuleResult:
         """Run a module by a playbook, as an administrator does."""
+        if self.run is None:
+            pytest.fail("this host has no playbooks")
         return self.run(module, {**self.options_of(module), **options}, check=check, diff=diff)
 
     def set_up(self) -> ModuleResult:
@@ -101,6 +109,19 @@ class AuthorityHost:
         return done.stdout
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an authority that was set up once, to be copied for every test that needs one."""
+    folder = tmp_path_factory.mktemp("template")
+    token = make_token(folder / "softhsm")
+    host = AuthorityHost(token, folder / "authority")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in token.environment.items():
+            patch.setenv(name, value)
+        host.set_up()
+    return folder
+
+
 @pytest.fixture
 def bare_host(soft_token: SoftToken, run_module: RunModule, tmp_path: Path) -> AuthorityHost:
     """A token and nothing else."""
@@ -108,7 +129,9 @@ def bare_host(soft_token: SoftToken, run_module: RunModule, tmp_path: Path) -> A
 
 
 @pytest.fixture
-def host(bare_host: AuthorityHost) -> AuthorityHost:
+def host(bare_host: AuthorityHost, template: Path) -> AuthorityHost:
     """An authority that has been set up."""
-    bare_host.set_up()
+    shutil.rmtree(bare_host.token.objects_folder)
+    shutil.copytree(template / "softhsm" / "tokens", bare_host.token.objects_folder)
+    shutil.copytree(template / "authority", bare_host.folder)
     return bare_host

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from integration.pki.authority_host import bare_host, host
+from integration.pki.authority_host import bare_host, host, template
 
-__all__ = ["bare_host", "host"]
+__all__ = ["bare_host", "host", "template"]
