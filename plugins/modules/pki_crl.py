@@ -18,6 +18,8 @@ description:
     for clocks that are late, and at least one second after that of the CRL before.
   - The CRL is verified with the authority's certificate, and stored as signed, before the files are replaced
     atomically.
+  - A store that knows less than a CRL which it signed was brought back from an old backup. That is an error, because a
+    new CRL would lose revocations.
   - A certificate stays in the CRL until it has been in one that was signed after it expired.
 version_added: "0.1.0"
 author:

@@ -132,6 +132,22 @@ def plan_dates(latest: CrlIdentity | None, *, now: datetime, validity_days: int)
     )
 
 
+def require_newest(latest: CrlIdentity | None, *, number: int, path: str) -> None:
+    """Refuse to sign with a store that knows less than a CRL that it signed: the CRL would lose revocations.
+
+    :param latest: The CRL with the highest number that the store knows.
+    :param number: That of a CRL of this authority in a file.
+    :raises StateError: it is higher than the store's.
+    """
+    known = latest.number if latest else 0
+    if number > known:
+        raise StateError(
+            f"{path} holds the CRL {number} of this authority, and the store knows of none after {known}: it is older.",
+            remedy="Bring back the newest backup of the store. If there is none, revoke anew what the CRL lists and "
+            "the store does not, and remove the CRL files.",
+        )
+
+
 def check_renewal(renewal_days: int, *, validity_days: int | None) -> None:
     """Refuse a renewal window in which every CRL would be due at once.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import crl_plan
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import load_der
@@ -20,6 +20,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocati
     build_crl,
     crl_to_der,
     crl_to_pem,
+    load_crl,
     verify_crl,
 )
 
@@ -41,6 +42,7 @@ class CrlRun:
     def decide(self) -> Change[str]:
         """Compare the files with the store; nothing is written."""
         held = self._held()
+        self._refuse_older_store(held)
         change = crl_plan.plan_crl(
             self.book.last_crl(),
             unpublished=self.book.count_unpublished(),
@@ -99,6 +101,20 @@ class CrlRun:
             held[name] = der if der is not None and fingerprint(der) == expected else None
         return held
 
+    def _refuse_older_store(self, held: Mapping[str, bytes | None]) -> None:
+        """Go no further with a store that knows less than a CRL which it signed: it was brought back from a backup.
+
+        :param held: What :meth:`_held` returned; a file that is current needs no look.
+        :raises StateError: naming the file.
+        """
+        ca = self.book.ca_certificate()
+        latest = self.book.last_number() if ca else None
+        for name, path in self._paths().items():
+            if not ca or held[name] is not None:
+                continue
+            number = _number_signed_by(load_der(ca), _der(name, self.files.read(path)))
+            crl_plan.require_newest(latest, number=number, path=str(path))
+
     def _renewal_days(self) -> int:
         days, validity = self.options["renewal_days"], self.book.crl_validity_days()
         if days is None:
@@ -110,6 +126,17 @@ class CrlRun:
         if not self.options["return_content"]:
             return {}
         return {"crl": crl_to_pem(der).decode("ascii") if der else ""}
+
+
+def _number_signed_by(ca: Any, der: bytes | None) -> int:
+    """The number of a CRL, where the authority has signed it; else 0."""
+    if der is None:
+        return 0
+    try:
+        verify_crl(der, ca)
+        return load_crl(der).number or 0
+    except CollectionError:
+        return 0
 
 
 def _der(name: str, content: bytes | None) -> bytes | None:

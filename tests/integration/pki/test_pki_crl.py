@@ -84,6 +84,19 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_a_rerun_completes(host:
     assert load_crl(host.crl.read_bytes()).number == completed["number"] == 2, "the number was taken"
 
 
+def test_a_store_from_an_old_backup_signs_nothing(host: AuthorityHost) -> None:
+    """Its next CRL would give a removed user access again."""
+    host.users("alice")
+    host("pki_crl")
+    backup = host.store.read_bytes()
+    host.users(GONE)
+    newest = host("pki_crl")
+    host.store.write_bytes(backup)
+    result = host("pki_crl", {"force": True}, fails=True)
+    assert "holds the CRL 2 of this authority, and the store knows of none after 1" in result.message
+    assert host.crl.read_text(encoding="ascii") == newest["crl"]
+
+
 def test_a_wrong_pin_leaves_the_old_crl(host: AuthorityHost) -> None:
     before = host("pki_crl")["crl"]
     assert "PIN" in host("pki_crl", {"force": True, "hsm_pin": "wrong"}, fails=True).message

@@ -17,6 +17,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_plan
     crl_result,
     plan_crl,
     plan_dates,
+    require_newest,
 )
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 500_000, tzinfo=UTC)
@@ -105,6 +106,15 @@ def test_a_window_in_which_every_crl_is_due_is_refused(days: int, validity: int 
 @pytest.mark.parametrize(("days", "validity"), [(0, 1), (29, 30), (99, None)])
 def test_other_windows_are_fine(days: int, validity: int | None) -> None:
     check_renewal(days, validity_days=validity)
+
+
+def test_a_store_that_is_older_than_its_crl_is_refused() -> None:
+    require_newest(Crl(number=7), number=7, path="/crl.pem")
+    require_newest(None, number=0, path="/crl.pem")
+    with pytest.raises(StateError, match=r"/crl\.pem holds the CRL 8"):
+        require_newest(Crl(number=7), number=8, path="/crl.pem")
+    with pytest.raises(StateError, match="none after 0"):
+        require_newest(None, number=1, path="/crl.pem")
 
 
 def test_results_have_text_and_numbers_only() -> None:
