@@ -1,0 +1,57 @@
+"""The filters pass on what is right and turn our errors into Ansible's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.privatespace.gateway.plugins.filter import (
+    openvpn_gateways,
+    openvpn_listeners,
+    openvpn_profile,
+    openvpn_server_config,
+    openvpn_status_report,
+)
+
+UDP: dict[str, Any] = {"name": "udp", "protocol": "udp", "port": 1194, "network": "10.91.0.0/20"}
+
+
+def run(module: Any, *arguments: Any, **options: Any) -> Any:
+    ((_name, function),) = module.FilterModule().filters().items()
+    return function(*arguments, **options)
+
+
+def test_listeners_are_completed() -> None:
+    assert run(openvpn_listeners, [UDP])[0]["device"] == "tun-udp"
+    assert run(openvpn_server_config, UDP, full_tunnel=False).startswith("# Managed by Ansible")
+
+
+def test_gateways_come_from_the_variables_of_hosts() -> None:
+    hosts = {
+        "one": {"ansible_host": "192.0.2.1"},
+        "two": {"openvpn_public_address": "two.example.net", "openvpn_listeners": [{**UDP, "port": 53}]},
+        "three": {},
+    }
+    found = run(openvpn_gateways, ["one", "two", "three"], hosts, [UDP])
+    assert [(one["name"], one["address"], one["listeners"][0]["port"]) for one in found] == [
+        ("one", "192.0.2.1", 1194),
+        ("two", "two.example.net", 53),
+        ("three", "three", 1194),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        (openvpn_listeners, ([{**UDP, "port": 0}],)),
+        (openvpn_server_config, ({**UDP, "name": "x\ny"},)),
+        (openvpn_profile, ({"common_name": "alice"}, [])),
+        (openvpn_gateways, (["one"], {"one": {}}, [])),
+        (openvpn_status_report, ({"one": {"listeners": [{}]}}, 0)),
+    ],
+)
+def test_errors_name_the_filter(module: Any, arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(AnsibleFilterError, match=module.__name__.rpartition(".")[2]):
+        run(module, *arguments)
