@@ -209,8 +209,8 @@ listeners:
       type: bool
 """
 
-import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -218,118 +218,69 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._host import openvpn_files
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.commands import Completed, run_command
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import (
-    file_mode,
-    read_optional,
-    write_atomic,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import Crl, accept_crl
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn import crl, processes, removal
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import (
-    find_sockets,
-    running_processes,
-)
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import (
-    cut_sessions,
-    describe_listener,
-    doomed_sessions,
-    last_cut,
-    parse_order,
-    require_answers,
-    require_gone,
-    take_snapshot,
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal_plan import (
+    INSTALL_CRL,
+    plan_removal,
 )
 
-CRL_MODE = 0o644
-OPENSSL_SECONDS = 30
+MOMENTS = ("snapshot_at", "crl_installed_at", "cut_at", "verified_at")
 
 
 class Removal:
     """One run: the snapshot, then the CRL, then the cut, then the proof."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._parameters = parameters
-        self._crl_path = Path(parameters["crl_path"])
-        self._timeline: dict[str, float | None] = dict.fromkeys(
-            ("snapshot_at", "crl_installed_at", "cut_at", "verified_at")
-        )
+        self.parameters = parameters
+        self.crl_path = Path(parameters["crl_path"])
+        self.timeline: dict[str, float | None] = dict.fromkeys(MOMENTS)
 
     def decide(self) -> Change[str]:
         """Look at the sessions and judge the CRL; nothing is written."""
-        self._order = parse_order(
-            self._parameters["common_names"],
-            cut_unnamed=self._parameters["cut_unnamed"],
-            timeout_seconds=self._parameters["timeout"],
+        given = self.parameters
+        self.order = removal.parse_order(
+            given["common_names"], cut_unnamed=given["cut_unnamed"], timeout_seconds=given["timeout"]
         )
-        new, old = self._read_crls()
-        processes = running_processes()
-        self._talk = partial(
-            open_management, timeout_seconds=self._parameters["timeout"], is_running=processes.__contains__
-        )
-        sockets = find_sockets(self._parameters["management_sockets"], processes)
-        self._states = take_snapshot(sockets if self._order.names else (), open_socket=self._talk)
-        self._timeline["snapshot_at"] = epoch_seconds()
-        doomed = doomed_sessions(self._states, self._order)
-        self._new = new if new is not None and not self._is_in_place(new) else None
-        steps: list[str] = ["crl"] if self._new else []
-        steps += ["sessions"] if doomed else []
-        if not steps:
-            require_answers(self._states)
-            self._timeline["verified_at"] = epoch_seconds()
-        return Change(
-            before={"crl": None if old is None else old.as_facts(), "sessions": [one.as_dict() for one in doomed]},
-            after={"crl": None if new is None else new.as_facts(), "sessions": []},
-            steps=tuple(steps),
-            result={
-                "crl": None if new is None else new.as_facts(),
-                "listeners": [describe_listener(state, processes.get(state.socket)) for state in self._states],
-                "sessions_cut": [one.as_dict() for one in doomed],
-                "timeline": self._timeline,
-            },
-        )
+        self.new, old = self.judge()
+        running = processes.running_processes()
+        self.talk = partial(open_management, timeout_seconds=given["timeout"], is_running=running.__contains__)
+        sockets = processes.find_sockets(given["management_sockets"], running) if self.order.names else ()
+        self.states = removal.take_snapshot(sockets, open_socket=self.talk)
+        self.timeline["snapshot_at"] = epoch_seconds()
+        in_place = self.new is not None and openvpn_files.is_installed(self.crl_path, self.new.content)
+        change = plan_removal(self.states, self.order, new=self.new, old=old, in_place=in_place, processes=running)
+        if not change.needed:
+            self.timeline["verified_at"] = epoch_seconds()
+        return replace(change, result={**change.result, "timeline": self.timeline})
 
-    def apply(self, _change: Change[str]) -> Mapping[str, Any]:
-        """Put the CRL in place, cut, and prove."""
-        if self._new is not None:
-            self._install(self._new)
-            self._timeline["crl_installed_at"] = epoch_seconds()
-        cuts = cut_sessions(self._states, self._order, open_socket=self._talk, settle_handshakes=self._new is not None)
-        self._timeline["cut_at"] = last_cut(cuts)
-        require_gone(cuts, self._states)
-        self._timeline["verified_at"] = epoch_seconds()
-        return {"sessions_cut": [one.as_dict() for cut in cuts for one in cut.sessions], "timeline": self._timeline}
-
-    def _read_crls(self) -> tuple[Crl | None, Crl | None]:
-        content = self._parameters["crl_content"]
-        if not content:
-            return None, None
-        return accept_crl(
-            content.encode("utf-8"),
-            in_place=read_optional(self._crl_path),
-            serials=self._parameters["serials"],
-            ca_path=Path(self._parameters["ca_path"]),
+    def judge(self) -> tuple[crl.Crl | None, crl.Crl | None]:
+        """The CRL that was given, if any, and the one in place, both verified."""
+        return crl.accept_crl(
+            self.parameters["crl_content"],
+            in_place=read_optional(self.crl_path),
+            serials=self.parameters["serials"],
+            ca_path=Path(self.parameters["ca_path"]),
             now=epoch_seconds(),
-            run=run_openssl,
+            run=openvpn_files.run_openssl,
         )
 
-    def _is_in_place(self, crl: Crl) -> bool:
-        # A daemon that cannot read the file refuses everybody.
-        return read_optional(self._crl_path) == crl.content and file_mode(self._crl_path) == CRL_MODE
-
-    def _install(self, crl: Crl) -> None:
-        before = self._crl_path.stat().st_mtime if self._crl_path.exists() else 0.0
-        write_atomic(self._crl_path, crl.content, mode=CRL_MODE)
-        # OpenVPN compares size and whole seconds: a second CRL within one of them would go unnoticed.
-        if int(self._crl_path.stat().st_mtime) <= int(before):
-            os.utime(str(self._crl_path), (int(before) + 1, int(before) + 1))
-
-
-def run_openssl(argv: Any, stdin: bytes) -> Completed:
-    """Run the program that reads CRLs; the caller judges its status."""
-    return run_command(argv, stdin=stdin, timeout_seconds=OPENSSL_SECONDS, check=False)
+    def apply(self, change: Change[str]) -> Mapping[str, Any]:
+        """Put the CRL in place, cut, and prove."""
+        if self.new is not None and INSTALL_CRL in change.steps:
+            openvpn_files.install_crl(self.crl_path, self.new.content)
+            self.timeline["crl_installed_at"] = epoch_seconds()
+        cuts = removal.cut_sessions(
+            self.states, self.order, open_socket=self.talk, settle_handshakes=INSTALL_CRL in change.steps
+        )
+        self.timeline["cut_at"] = removal.last_cut(cuts)
+        removal.require_gone(cuts, self.states)
+        self.timeline["verified_at"] = epoch_seconds()
+        return {"sessions_cut": [one.as_dict() for cut in cuts for one in cut.sessions], "timeline": self.timeline}
 
 
 def main() -> None:
@@ -348,8 +299,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    removal = Removal(module.params)
-    run(module, removal.decide, removal.apply)
+    work = Removal(module.params)
+    run(module, work.decide, work.apply)
 
 
 if __name__ == "__main__":

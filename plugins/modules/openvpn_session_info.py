@@ -175,15 +175,15 @@ certificate_not_after:
   sample: 1821536000
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.commands import Completed, run_command
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.openvpn_files import run_openssl
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import report
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import inspect_crl, read_not_after
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
@@ -196,8 +196,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.remo
     require_answers,
     take_snapshot,
 )
-
-OPENSSL_SECONDS = 30
 
 
 def gather(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -217,11 +215,6 @@ def gather(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         "sessions": [session.as_dict() for state in states for session in state.sessions],
         "listeners": [describe_listener(state, processes.get(state.socket)) for state in states],
     }
-
-
-def run_openssl(argv: Sequence[str], stdin: bytes) -> Completed:
-    """Run the program that reads certificates and CRLs; the caller judges its status."""
-    return run_command(argv, stdin=stdin, timeout_seconds=OPENSSL_SECONDS, check=False)
 
 
 def main() -> None:

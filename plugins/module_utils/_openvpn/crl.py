@@ -73,24 +73,26 @@ class Crl:
 
 
 def accept_crl(
-    content: bytes,
+    content: str | None,
     *,
     in_place: bytes | None,
     serials: Sequence[str],
     ca_path: Path,
     now: float,
     run: Runner,
-) -> tuple[Crl, Crl | None]:
+) -> tuple[Crl | None, Crl | None]:
     """Judge a CRL completely.
 
-    :param content: The CRL that is to be put in place.
+    :param content: The CRL that is to be put in place, PEM, or ``None`` if there is none to be judged.
     :param in_place: The content of the file that it would replace.
     :param serials: Decimal serial numbers that it must list.
     :return: The CRL, and the one in place or ``None`` where that one cannot be verified.
     :raises InputError: it is not a CRL of that CA.
     :raises StateError: its dates or its number forbid its use, or it lacks a serial number.
     """
-    new = read_crl(content, ca_path=ca_path, run=run)
+    if content is None:
+        return None, None
+    new = read_crl(content.encode("utf-8"), ca_path=ca_path, run=run)
     try:
         old = None if in_place is None else read_crl(in_place, ca_path=ca_path, run=run)
     except InputError:

@@ -130,6 +130,24 @@ USAGES = (
 )  # fmt: skip
 
 
+def _children(process: subprocess.Popen[bytes]) -> list[int]:
+    """The processes below ``timeout``: openvpn itself, also when it is stopped."""
+    return [int(pid) for pid in command("pgrep", "--parent", str(process.pid), check=False).split()]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End openvpn, politely at first, and with it the ``timeout`` that guards it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in _children(process):
+            for one in (number, signal.SIGCONT):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, one)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(3)
+            return
+    raise AssertionError(f"{process.args!r} cannot be ended")
+
+
 @dataclass
 class Client:
     """A client in its own namespace."""
@@ -149,8 +167,7 @@ class Client:
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
+            _end(self.process)
             self.process = None
 
 
@@ -190,10 +207,7 @@ class Vpn:
     def __exit__(self, *_: object) -> None:
         for process in [client.process for client in self._clients] + list(self._servers.values()):
             if process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.send_signal(signal.SIGCONT)
-                process.kill()
-                process.wait(10)
+                _end(process)
         for namespace in [client.namespace for client in self._clients] + [self.server_namespace]:
             command("ip", "netns", "delete", namespace, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -218,7 +232,8 @@ class Vpn:
         command("ip", "netns", "add", self.server_namespace)
         for argv in (
             ("link", "set", "lo", "up"),
-            ("link", "add", "br0", "type", "bridge"),
+            # Without an address of its own it takes the least of its ports', which changes with every new client.
+            ("link", "add", "br0", "address", "02:00:00:00:00:01", "type", "bridge"),
             ("addr", "add", f"{ADDRESS}/24", "dev", "br0"),
             ("link", "set", "br0", "up"),
         ):
@@ -231,7 +246,8 @@ class Vpn:
 
     def server_pid(self, name: str) -> int:
         """The process of openvpn itself, below ``timeout``."""
-        return int(command("pgrep", "--parent", str(self._servers[name].pid)).strip())
+        (pid,) = _children(self._servers[name])
+        return pid
 
     def server_log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")

@@ -38,7 +38,9 @@ def authority(tmp_path: Path) -> Authority:
 
 def accept(folder: Path, content: str, **options: Any) -> tuple[Crl, Crl | None]:
     given: dict[str, Any] = {"in_place": None, "serials": (), "now": time.time(), **options}
-    return accept_crl(content.encode(), ca_path=folder / "ca.crt", run=openssl, **given)
+    new, old = accept_crl(content, ca_path=folder / "ca.crt", run=openssl, **given)
+    assert new is not None
+    return new, old
 
 
 def test_a_good_crl_is_read(tmp_path: Path, authority: Authority) -> None:

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a removal on one gateway has to do, decided from what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import Crl
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import Process
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import (
+    ListenerState,
+    Order,
+    describe_listener,
+    doomed_sessions,
+    require_answers,
+)
+
+INSTALL_CRL, CUT_SESSIONS = "install_crl", "cut_sessions"
+
+
+def plan_removal(
+    states: Sequence[ListenerState],
+    order: Order,
+    *,
+    new: Crl | None,
+    old: Crl | None,
+    in_place: bool,
+    processes: Mapping[Path, Process],
+) -> Change[str]:
+    """Decide whether to install the CRL and whether to cut.
+
+    :param new: The CRL that was given, already judged.
+    :param old: The verified one that it replaces.
+    :param in_place: Whether the file holds the new one already, readable for OpenVPN.
+    :raises SurvivorError: nothing is to be done, but a listener did not say whether it has such sessions.
+    """
+    doomed = doomed_sessions(states, order)
+    steps = [INSTALL_CRL] if new is not None and not in_place else []
+    steps += [CUT_SESSIONS] if doomed else []
+    if not steps:
+        require_answers(states)
+    cut = [session.as_dict() for session in doomed]
+    facts = None if new is None else new.as_facts()
+    return Change(
+        before={"crl": None if old is None else old.as_facts(), "sessions": cut},
+        after={"crl": facts, "sessions": []},
+        steps=tuple(steps),
+        result={
+            "crl": facts,
+            "listeners": [describe_listener(state, processes.get(state.socket)) for state in states],
+            "sessions_cut": cut,
+        },
+    )
