@@ -84,7 +84,7 @@ class Management:
         By its address this happens at once. IPv6 addresses are not understood there: such a session is told to
         leave, and the server ends it five seconds later whether it does or not.
         """
-        host, _, port = session.real_address.rpartition(":")
+        host, _colon, port = session.real_address.rpartition(":")
         if re.fullmatch(r"[0-9.]+", host) and self._command(f"kill {host}:{port}").startswith("SUCCESS:"):
             return
         self._command(f"client-kill {session.client_id}")
@@ -111,7 +111,7 @@ class Management:
         while True:
             while b"\n" not in self._received:
                 self._received += self._receive()
-            raw, _, self._received = self._received.partition(b"\n")
+            raw, _newline, self._received = self._received.partition(b"\n")
             line = raw.decode("utf-8", "replace").rstrip("\r")
             if not line.startswith(">") or line.startswith(">INFO:"):
                 return line

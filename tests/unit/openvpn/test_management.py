@@ -40,7 +40,7 @@ class Server:
         self._thread.start()
 
     def _serve(self) -> None:
-        connection, _ = self._listening.accept()
+        connection, _address = self._listening.accept()
         with connection, connection.makefile("r", encoding="ascii") as lines:
             for answer in self._answers:
                 for piece in (answer[:7], answer[7:]):
