@@ -19,10 +19,12 @@ def answer(start: float, *, cut: bool = True, **more: Any) -> dict[str, Any]:
     return {
         "asked_at": start - 0.5,
         "answered_at": start + 1.0,
-        "snapshot_at": start,
-        "crl_installed_at": start + 0.1,
-        "cut_at": start + 0.2,
-        "verified_at": start + 0.3,
+        "timeline": {
+            "snapshot_at": start,
+            "crl_installed_at": start + 0.1,
+            "cut_at": start + 0.2 if cut else None,
+            "verified_at": start + 0.3,
+        },
         "sessions_cut": [CUT] if cut else [],
         **more,
     }
@@ -62,7 +64,7 @@ def test_no_session_cut_means_no_duration() -> None:
         ({}, "not asked"),
         ({"unreachable": True, "msg": "Connection refused\nmore"}, "could not be reached: Connection refused"),
         ({"failed": True, "msg": "alice@laptop is still connected."}, "still connected"),
-        ({"verified_at": None}, "no proof"),
+        ({"timeline": {"verified_at": None}}, "no proof"),
     ],
 )
 def test_a_gateway_without_proof_is_named(given: dict[str, Any], reason: str) -> None:

@@ -172,9 +172,11 @@ def _seed(instance: str, host: Host) -> bytes:
     }
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        folder = tarfile.TarInfo("root/.ssh")
-        folder.type, folder.mode = tarfile.DIRTYPE, 0o700
-        archive.addfile(folder)
+        # The image has no package lists; without an old date on their folder, apt would take them for just read.
+        for name, mode in (("root/.ssh", 0o700), ("var/lib/apt/lists", 0o755)):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, mode, 1
+            archive.addfile(folder)
         for name, (text, mode) in files.items():
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode, entry.mtime = len(text.encode()), mode, int(time.time())

@@ -99,7 +99,7 @@ def _owed(answer: Mapping[str, Any]) -> str:
         return f"it could not be reached: {_first_line(answer)}"
     if answer.get("failed"):
         return _first_line(answer)
-    return "" if answer.get(VERIFIED) is not None else "it gave no proof"
+    return "" if answer["timeline"][VERIFIED] is not None else "it gave no proof"
 
 
 def _first_line(answer: Mapping[str, Any]) -> str:
@@ -108,7 +108,8 @@ def _first_line(answer: Mapping[str, Any]) -> str:
 
 def _shift_of(answer: Mapping[str, Any]) -> float:
     asked, answered = float(answer["asked_at"]), float(answer["answered_at"])
-    return clock_shift(float(answer["snapshot_at"]), float(answer[VERIFIED]), asked=asked, answered=answered)
+    times = answer["timeline"]
+    return clock_shift(float(times["snapshot_at"]), float(times[VERIFIED]), asked=asked, answered=answered)
 
 
 def _moments_of(name: str, answer: Mapping[str, Any], *, origin: float) -> list[Moment]:
@@ -116,7 +117,7 @@ def _moments_of(name: str, answer: Mapping[str, Any], *, origin: float) -> list[
     texts = {IN_PLACE: "CRL in place", VERIFIED: "verified: not connected"}
     if cut:
         texts[CUT] = f"{len(cut)} session{'s' if len(cut) > 1 else ''} cut ({_listed(cut)})"
-    times = [(event, answer.get(event), text) for event, text in texts.items()]
+    times = [(event, answer["timeline"].get(event), text) for event, text in texts.items()]
     return [Moment(float(when) - origin, name, event, text) for event, when, text in times if when is not None]
 
 
