@@ -11,14 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import require_single_line, shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreError, StoreMissingError
-
-try:
-    import sqlalchemy as sa
-except ImportError:
-    sa = missing_library("SQLAlchemy")
 
 SQLITE_URL = "sqlite:///"
 FILE_MODE = 0o600

@@ -35,15 +35,16 @@ def bring_up_to_date(
     connection: sa.Connection,
     version: int | None,
     *,
-    migrations: Mapping[int, Migration] = MIGRATIONS,
+    migrations: Mapping[int, Migration] | None = None,
     newest: int = SCHEMA_VERSION,
 ) -> None:
     """Make the tables, or take the steps from ``version`` to the newest one; the caller's transaction holds it all."""
+    steps = MIGRATIONS if migrations is None else migrations
     schema_version = tables().schema_version
     if version is None:
         tables().metadata.create_all(connection)
         connection.execute(sa.insert(schema_version).values(version=newest))
         return
     for step in range(version + 1, newest + 1):
-        migrations[step](connection)
+        steps[step](connection)
     connection.execute(sa.update(schema_version).values(version=newest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def run_molecule() -> subprocess.CompletedProcess[str]:
     environment = lab_environment()
     del environment["ANSIBLE_CONFIG"]
     return subprocess.run(
-        ["molecule", "test", "--scenario-name", "default", "--destroy", "never"],
+        ["molecule", "test", "--scenario-name", "default", "--destroy", "always"],
         cwd=CHECKOUT / "extensions",
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -74,7 +75,7 @@ class Playbooks:
     command: str = "ansible-playbook"
     addresses: dict[str, str] = field(default_factory=lambda: topology.gateway_addresses(INSTANCE))
 
-    def run(self, name: str, *arguments: str, variables: dict[str, object] | None = None) -> Outcome:
+    def run(self, name: str, *arguments: str, variables: Mapping[str, object] | None = None) -> Outcome:
         """Run a playbook and return how it ended, whatever that was."""
         given = {"profile_folder": str(self.profiles), **(variables or {})}
         done = subprocess.run(
@@ -89,7 +90,7 @@ class Playbooks:
         )
         return Outcome(done.returncode, done.stdout)
 
-    def succeed(self, name: str, *arguments: str, variables: dict[str, object] | None = None) -> Outcome:
+    def succeed(self, name: str, *arguments: str, variables: Mapping[str, object] | None = None) -> Outcome:
         """Run a playbook that must end well and must not warn."""
         outcome = self.run(name, *arguments, variables=variables)
         assert outcome.status == 0, outcome.output

@@ -26,7 +26,7 @@ def test_every_address_is_unique_and_inside_its_network(instance: str) -> None:
     prefixes = {network.name: ipaddress.ip_network(topology.subnet(instance, network)) for network in NETWORKS}
     pairs = [(topology.address(instance, host, name), prefixes[name]) for host in HOSTS for name in host.octets]
     assert all(ipaddress.ip_address(address) in prefix for address, prefix in pairs)
-    assert len({address for address, _ in pairs}) == len(pairs)
+    assert len({pair[0] for pair in pairs}) == len(pairs)
 
 
 @pytest.mark.parametrize(
