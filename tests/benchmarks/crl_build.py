@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import conftest  # noqa: F401 (offers the collection)
+from conftest import CHECKOUT
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -81,7 +81,7 @@ def compare(size: int, folder: Path) -> dict[str, object]:
         "peer": lambda: (folder / "peer").write_bytes(build_with_cryptography(issuer, serials)),
         "floor": lambda: finish(issuer, content, folder / "floor"),
     }
-    rounds = [{name: measure(work) for name, work in works.items()} for _ in range(ROUNDS)]
+    rounds = [{name: measure(work) for name, work in works.items()} for _round in range(ROUNDS)]
     best = {name: min(each[name] for each in rounds) for name in works}
     return {
         "name": "crl-build",
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=CHECKOUT / ".lab") as folder:
         for size in QUICK_SIZES if arguments.quick else SIZES:
             row = compare(size, Path(folder))
             if arguments.json:
