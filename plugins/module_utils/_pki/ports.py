@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Protocol
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.authority_plan import KnownAuthority
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_plan import CrlIdentity, KnownCrl
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import Draft, Issued, Withdrawal
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import Known
@@ -89,26 +90,8 @@ class CrlBook(Protocol):
         """Store that a CRL was signed."""
 
 
-class KnownAuthorityWithCertificate(Protocol):
-    """An authority as the store keeps it; see ``authority_plan.KnownAuthority``."""
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def common_name(self) -> str: ...
-
-    @property
-    def algorithm(self) -> str: ...
-
-    @property
-    def state(self) -> str: ...
-
-    @property
-    def crl_validity_days(self) -> int: ...
-
-    @property
-    def not_after(self) -> datetime | None: ...
+class KnownAuthorityWithCertificate(KnownAuthority, Protocol):
+    """An authority as the store keeps it, with its certificate."""
 
     @property
     def certificate(self) -> bytes: ...
