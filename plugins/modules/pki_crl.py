@@ -133,7 +133,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.files i
     write_atomic,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
-from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import signing_key
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import SigningKeys, signing_keys
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.token import TokenSettings
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.hsm_options import (
@@ -174,11 +174,10 @@ def main() -> None:
     )
     params, label = module.params, module.params["hsm_key_label"]
 
-    def open_key(public_key: Any) -> AbstractContextManager[Any]:
-        settings = TokenSettings(**token_options(module))
-        return signing_key(settings, label=label, public_key=public_key, lock=exclusive_lock)
+    def open_keys() -> AbstractContextManager[SigningKeys]:
+        return signing_keys(TokenSettings(**token_options(module)), lock=exclusive_lock)
 
-    tools = Tools(utc_now, os.urandom, open_key, partial(generate_private_key, "ec-p256"))
+    tools = Tools(utc_now, os.urandom, open_keys, partial(generate_private_key, "ec-p256"))
     with (
         failing(module),
         open_for_run(

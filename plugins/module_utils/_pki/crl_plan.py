@@ -39,6 +39,9 @@ class KnownCrl(CrlIdentity, Protocol):
     @property
     def entries(self) -> int: ...
 
+    @property
+    def sha256(self) -> str: ...
+
 
 @dataclass(frozen=True)
 class FoundFile:

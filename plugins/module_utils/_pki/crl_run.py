@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import (
+    CollectionError,
+    InputError,
+    StateError,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import crl_plan
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import load_der
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import CrlBook, Files, Tools
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Book, Files, IssuerBook, Tools
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import (
     build_crl,
     crl_to_der,
@@ -35,17 +39,17 @@ class CrlRun:
     """
 
     options: Mapping[str, Any]
-    book: CrlBook
+    book: Book
     tools: Tools
     files: Files
 
     def decide(self) -> Change[str]:
         """Compare the files with the store; nothing is written."""
-        held = self._held()
+        held, issuer = self._held(), self._issuer()
         self._refuse_older_store(held)
         change = crl_plan.plan_crl(
-            self.book.last_crl(),
-            unpublished=self.book.count_unpublished(),
+            issuer.last_crl() if issuer else None,
+            unpublished=issuer.count_unpublished() if issuer else 0,
             files=tuple(
                 crl_plan.FoundFile(name, held[name] is not None, self.files.mode(path))
                 for name, path in self._paths().items()
@@ -71,12 +75,15 @@ class CrlRun:
 
     def _sign(self) -> tuple[bytes, Mapping[str, Any]]:
         """Take the number, sign, verify, store; the token is opened first and closed as soon as it has signed."""
-        self.book.require_active()
-        ca, days = load_der(self.book.ca_certificate()), self.book.crl_validity_days() or 0
-        with self.tools.open_key(ca.public_key()) as key:
-            dates = crl_plan.plan_dates(self.book.last_number(), now=self.tools.clock(), validity_days=days)
-            owed = self.book.owed()
-            self.book.intend_crl(dates)
+        issuer = self._issuer()
+        if issuer is None:
+            raise StateError("The store has no authority yet.", remedy="Set it up first (pki_authority).")
+        ca, days = load_der(issuer.authority.certificate), issuer.authority.crl_validity_days
+        with self.tools.open_keys() as keys:
+            key = keys(issuer.authority.label, ca.public_key())
+            dates = crl_plan.plan_dates(issuer.last_number(), now=self.tools.clock(), validity_days=days)
+            owed = issuer.owed()
+            issuer.intend_crl(dates)
             der = build_crl(
                 owed.entries,
                 issuer_certificate=ca,
@@ -86,15 +93,20 @@ class CrlRun:
                 next_update=dates.next_update,
             )
         verify_crl(der, ca)
-        self.book.record_crl(dates, der=der, owed=owed)
+        issuer.record_crl(dates, der=der, owed=owed)
         return der, crl_plan.crl_result(dates, entries=len(owed.entries))
+
+    def _issuer(self) -> IssuerBook | None:
+        return next(iter(self.book.issuers()), None)
 
     def _paths(self) -> dict[str, Path]:
         return {"pem": Path(self.options["crl_path"]), "der": Path(self.options["crl_der_path"])}
 
     def _held(self) -> dict[str, bytes | None]:
         """The DER in each file, where it is that of the CRL which was signed last."""
-        expected = self.book.last_sha256()
+        issuer = self._issuer()
+        last = issuer.last_crl() if issuer else None
+        expected = last.sha256 if last else ""
         held: dict[str, bytes | None] = {}
         for name, path in self._paths().items():
             der = _der(name, self.files.read(path))
@@ -107,8 +119,9 @@ class CrlRun:
         :param held: What :meth:`_held` returned; a file that is current needs no look.
         :raises StateError: naming the file.
         """
-        ca = self.book.ca_certificate()
-        latest = self.book.last_number() if ca else None
+        issuer = self._issuer()
+        ca = issuer.authority.certificate if issuer else b""
+        latest = issuer.last_number() if issuer else None
         for name, path in self._paths().items():
             if not ca or held[name] is not None:
                 continue
@@ -116,7 +129,8 @@ class CrlRun:
             crl_plan.require_newest(latest, number=number, path=str(path))
 
     def _renewal_days(self) -> int:
-        days, validity = self.options["renewal_days"], self.book.crl_validity_days()
+        issuer = self._issuer()
+        days, validity = self.options["renewal_days"], issuer.authority.crl_validity_days if issuer else None
         if days is None:
             return validity // 2 if validity else 0
         crl_plan.check_renewal(days, validity_days=validity)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certific
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.names import gateway_common_name
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Book, Files, Tools
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import CLIENT, Profile, parse_profile
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.succession import trust_chain
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.tls_crypt_v2 import (
     CLIENT_KEY_BYTES,
     make_client_key,
@@ -83,13 +85,15 @@ class UserRun:
             purge=options["purge"],
             missing_ok=options["missing_ok"],
         )
-        return Change(change.before, change.after, change.steps, {**change.result, "ca_certificate": ca_pem(self.book)})
+        return Change(
+            change.before, change.after, change.steps, {**change.result, "ca_certificate": ca_chain(self.book)}
+        )
 
     def apply(self, change: Plan) -> Mapping[str, Any]:
         """Revoke and issue; every input is tried before."""
         drafts = draft(change.steps, self.book, self.tools, profile=CLIENT, days=self.options["validity_days"])
         wrapped = self._wrapped_keys(drafts)
-        issued = carry_out(change.steps, drafts, self.book, self.tools)
+        issued = carry_out(change.steps, drafts, self.book, self.tools, profile=CLIENT)
         return {
             "users": issuance.updated_users(change.result["users"], issued),
             "deliveries": [
@@ -132,14 +136,14 @@ class GatewayRun:
         planned = change.result["users"][0]
         result = {name: planned[name] for name in ("common_name", "outcome", "serial", "not_after")}
         der = self.book.certificate(int(planned["serial"])) if planned["serial"] else b""
-        result.update(certificate=_pem(der), ca_chain=ca_pem(self.book))
+        result.update(certificate=_pem(der), ca_chain=ca_chain(self.book))
         return Change(change.before, change.after, change.steps, result)
 
     def apply(self, change: Plan) -> Mapping[str, Any]:
         """Revoke what another key replaces, and issue."""
         profile, days = parse_profile(self.options["profile"]), self.options["validity_days"]
         drafts = draft(change.steps, self.book, self.tools, profile=profile, days=days)
-        (issued,) = carry_out(change.steps, drafts, self.book, self.tools)
+        (issued,) = carry_out(change.steps, drafts, self.book, self.tools, profile=profile)
         return {
             "certificate": certificate_pem(issued.x509),
             "serial": str(issued.serial),
@@ -155,32 +159,44 @@ def draft(
     :param days: For how many days, at most until the authority's certificate expires.
     :raises StateError: the authority has not been set up, or its certificate has expired.
     """
-    book.require_active()
-    ca = issuance.load_der(book.ca_certificate())
+    now = tools.clock()
+    ca = issuance.load_der(book.issuer(profile=profile.name, now=now).certificate)
     return issuance.draft_batch(
         [step for step in steps if isinstance(step, reconcile.Issue)],
         profile=profile,
-        valid=validity(tools.clock(), days=days, issuer_certificate=ca),
+        valid=validity(now, days=days, issuer_certificate=ca),
         make_key=tools.make_key,
         random_bytes=tools.random_bytes,
     )
 
 
 def carry_out(
-    steps: Sequence[reconcile.Step], drafts: Sequence[issuance.Draft], book: Book, tools: Tools
+    steps: Sequence[reconcile.Step],
+    drafts: Sequence[issuance.Draft],
+    book: Book,
+    tools: Tools,
+    *,
+    profile: Profile,
 ) -> tuple[issuance.Issued, ...]:
     """Store the revocations, then sign the drafts; the token is opened before either, and only to sign."""
-    ca, now = issuance.load_der(book.ca_certificate()), tools.clock()
-    with tools.open_key(ca.public_key()) if drafts else nullcontext() as key:
+    now = tools.clock()
+    issuer = book.issuer(profile=profile.name, now=now)
+    ca = issuance.load_der(issuer.certificate)
+    with tools.open_keys() if drafts else nullcontext() as keys:
+        key = keys(issuer.label, ca.public_key()) if keys else None
         book.revoke([issuance.withdraw(step, at=now) for step in steps if isinstance(step, reconcile.Revoke)])
         return issuance.issue_batch(
-            drafts, issuer_certificate=ca, issuer_key=key, intend=book.intend, record=book.record
+            drafts,
+            issuer_certificate=ca,
+            issuer_key=key,
+            intend=partial(book.intend, issuer=issuer),
+            record=book.record,
         )
 
 
-def ca_pem(book: Book) -> str:
-    """The PEM of the authority's certificate; empty where it has not been set up."""
-    return _pem(book.ca_certificate())
+def ca_chain(book: Book) -> str:
+    """The PEM of every certificate that has to be trusted; empty where the authority has not been set up."""
+    return trust_chain(book.trusted())
 
 
 def _pem(der: bytes) -> str:

@@ -8,7 +8,7 @@ The runs themselves are pure: everything here is handed to them, by a module or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,25 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import Known
 
 
+class Issuer(KnownAuthority, Protocol):
+    """An authority as the store keeps it, with its certificate (DER) and the PEM of what is above it.
+
+    ``settings`` holds what its certificates carry besides; see :mod:`settings`.
+    """
+
+    @property
+    def certificate(self) -> bytes: ...
+
+    @property
+    def chain(self) -> str: ...
+
+    @property
+    def chain_crls(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+
 class OwedEntries(Protocol):
     """The entries that the next CRL has to list."""
 
@@ -29,13 +48,16 @@ class OwedEntries(Protocol):
 
 
 class Book(Protocol):
-    """What the store keeps of one authority. In a dry run there may be no store; then nothing is known."""
+    """What the store keeps of an authority, of those that it replaces, and of what they all issued.
 
-    def ca_certificate(self) -> bytes:
-        """The DER of its certificate; empty where it has not been set up."""
+    In a dry run there may be no store; then nothing is known.
+    """
 
-    def require_active(self) -> None:
-        """Raise ``StateError`` where the authority has not been set up."""
+    def trusted(self) -> Sequence[Issuer]:
+        """The authorities that have to be trusted, the active one first; none where it has not been set up."""
+
+    def issuer(self, *, profile: str, now: datetime) -> Any:
+        """The :class:`Issuer` that signs certificates of a profile; raises ``StateError`` where there is none yet."""
 
     def history(self, *, profile: str, names: Iterable[str]) -> Sequence[Known]:
         """Every certificate that these users or gateways ever had, the oldest first."""
@@ -46,36 +68,33 @@ class Book(Protocol):
     def certificate(self, serial: int) -> bytes:
         """The DER of one certificate."""
 
-    def intend(self, drafts: Sequence[Draft]) -> None:
-        """Store what is going to be signed."""
+    def intend(self, drafts: Sequence[Draft], *, issuer: Any) -> None:
+        """Store what is going to be signed, and by which :class:`Issuer`."""
 
     def record(self, issued: Sequence[Issued]) -> None:
         """Store what was signed, all of it or nothing."""
 
+    def deliver(self, serials: Sequence[int]) -> None:
+        """Store that certificates are about to leave this process with their keys."""
+
     def revoke(self, withdrawals: Sequence[Withdrawal]) -> None:
         """Store revocations, all of them or nothing."""
 
+    def issuers(self) -> Sequence[IssuerBook]:
+        """What the store keeps of the CRLs of every authority that is trusted, the active one first."""
 
-class CrlBook(Protocol):
+
+class IssuerBook(Protocol):
     """What the store keeps of the CRLs of one authority."""
 
-    def ca_certificate(self) -> bytes:
-        """The DER of its certificate; empty where it has not been set up."""
-
-    def require_active(self) -> None:
-        """Raise ``StateError`` where the authority has not been set up."""
-
-    def crl_validity_days(self) -> int | None:
-        """For how many days its CRLs are valid, where it has been set up."""
+    @property
+    def authority(self) -> Issuer: ...
 
     def last_crl(self) -> KnownCrl | None:
         """The CRL that was signed last."""
 
     def last_number(self) -> CrlIdentity | None:
         """The CRL with the highest number that was ever taken."""
-
-    def last_sha256(self) -> str:
-        """SHA-256 over the DER of the CRL that was signed last, in hexadecimal; empty where there is none."""
 
     def count_unpublished(self) -> int:
         """How many revocations no CRL lists yet."""
@@ -90,27 +109,59 @@ class CrlBook(Protocol):
         """Store that a CRL was signed."""
 
 
-class KnownAuthorityWithCertificate(KnownAuthority, Protocol):
-    """An authority as the store keeps it, with its certificate."""
-
-    @property
-    def certificate(self) -> bytes: ...
-
-
 class Registry(Protocol):
     """The authorities of a store, and the store itself, which is made by the first intention."""
 
-    def known(self) -> Sequence[KnownAuthorityWithCertificate]:
+    def known(self) -> Sequence[Issuer]:
         """All authorities; none where there is no store."""
 
-    def intend(self, *, label: str, common_name: str, algorithm: str, crl_validity_days: int) -> None:
+    def successor(self, label: str) -> Issuer | None:
+        """The authority of that label, or the one that has taken over from it."""
+
+    def usable(self, label: str, *, now: datetime) -> int:
+        """How many certificates of an authority are neither revoked nor expired."""
+
+    def intend(
+        self,
+        *,
+        label: str,
+        common_name: str,
+        algorithm: str,
+        crl_validity_days: int,
+        replaces: str = "",
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         """Store that an authority is going to be made."""
 
-    def activate(self, label: str, *, certificate: bytes, not_after: datetime) -> None:
-        """Store its certificate (DER)."""
+    def request(self, label: str, *, csr: str) -> None:
+        """Store the CSR (PEM) that waits for its certificate."""
+
+    def activate(
+        self,
+        label: str,
+        *,
+        certificate: bytes,
+        not_after: datetime,
+        chain: str = "",
+        chain_crls: str = "",
+        standby: bool = False,
+    ) -> None:
+        """Store its certificate (DER), what is above it, and whether it only stands by."""
+
+    def take_over(self, label: str) -> None:
+        """Let it issue from now on, and the one that it replaces retire."""
+
+    def retire(self, label: str) -> None:
+        """Store that nobody has to trust it any more."""
 
     def change_crl_validity(self, label: str, days: int) -> None:
         """Store how long its CRLs are valid from now on."""
+
+    def change_settings(self, label: str, settings: Mapping[str, Any]) -> None:
+        """Store what its certificates hold from now on."""
+
+    def change_chain_crls(self, label: str, chain_crls: str) -> None:
+        """Store the CRLs (PEM) of the authorities above it."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +170,14 @@ class Tools:
 
     :param clock: The current time in UTC.
     :param random_bytes: That many bytes from a CSPRNG.
-    :param open_key: Logs in to the token and gives the authority's private key for a block, given its public key.
+    :param open_keys: Logs in to the token for a block and gives a function of a key's label and the public key in the
+        certificate of its authority, which returns the private key.
     :param make_key: A new private key for a client.
     """
 
     clock: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
-    open_key: Callable[[Any], AbstractContextManager[Any]]
+    open_keys: Callable[[], AbstractContextManager[Callable[[str, Any], Any]]]
     make_key: Callable[[], Any]
 
 

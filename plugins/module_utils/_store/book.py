@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Callable
+from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates, crls
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreMissingError
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
-    ACTIVE,
+    RETIRING,
     Authority,
     Certificate,
     Intent,
@@ -31,34 +31,42 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.sessio
     open_store,
 )
 
+CLIENT_PROFILE, SERVER_PROFILE = "client", "server"
+
 
 @dataclass(frozen=True)
 class AuthorityBook:
-    """What the store keeps of one authority.
+    """What the store keeps of an authority, of those that it replaces, and of what they all issued.
 
     :param session: The open store; ``None`` in a dry run before there is one: then nothing is known.
-    :param label: The label of the authority's key.
+    :param label: The label of the authority's key, or of one that it has taken over from.
     """
 
     session: StoreSession | None
     label: str
 
-    def ca_certificate(self) -> bytes:
-        """The DER of its certificate; empty where it has not been set up."""
-        authority = self._found()
-        return authority.certificate if authority else b""
+    def trusted(self) -> tuple[Authority, ...]:
+        """The authorities that have to be trusted, the active one first; none where it has not been set up."""
+        return authorities.trusted_authorities(self.session) if self.session else ()
 
-    def crl_validity_days(self) -> int | None:
-        """For how many days its CRLs are valid, where it has been set up."""
-        authority = self._found()
-        return authority.crl_validity_days if authority else None
+    def issuer(self, *, profile: str, now: datetime) -> Authority:
+        """The authority that signs certificates of a profile.
 
-    def require_active(self) -> None:
-        """Check that the authority has been set up.
+        It is the active one; but gateways have certificates of the one before as long as there are clients that hold
+        one of it, because their profiles may know no other.
 
-        :raises StateError: it has not.
+        :raises StateError: the authority has not been set up.
         """
-        authorities.active_authority(self._open(), self.label)
+        session, active = self._open(), authorities.active_authority(self._open(), self.label)
+        if profile != SERVER_PROFILE:
+            return active
+        retiring = [authority for authority in authorities.load_authorities(session) if authority.state == RETIRING]
+        needed = [
+            authority
+            for authority in retiring
+            if authorities.count_usable(session, authority, now=now, profile=CLIENT_PROFILE)
+        ]
+        return needed[0] if needed else active
 
     def history(self, *, profile: str, names: Iterable[str]) -> tuple[Certificate, ...]:
         """Every certificate that these users or gateways ever had, the oldest first."""
@@ -75,60 +83,63 @@ class AuthorityBook:
         """
         return certificates.load_certificate(self._open(), serial).certificate
 
-    def intend(self, intents: Sequence[Intent]) -> None:
-        """Store what is going to be signed."""
-        certificates.intend_certificates(self._open(), self._active(), intents)
+    def intend(self, intents: Sequence[Intent], *, issuer: Authority) -> None:
+        """Store what is going to be signed, and by whom."""
+        certificates.intend_certificates(self._open(), issuer, intents)
 
     def record(self, signed: Sequence[Signed]) -> None:
         """Store what was signed, all of it or nothing."""
         certificates.record_certificates(self._open(), signed)
 
+    def deliver(self, serials: Sequence[int]) -> None:
+        """Store that certificates are about to leave this process."""
+        certificates.deliver_certificates(self._open(), serials)
+
     def revoke(self, revocations: Sequence[Revocation]) -> None:
         """Store revocations, all of them or nothing."""
-        certificates.revoke_certificates(self._open(), self._active(), revocations)
+        certificates.revoke_certificates(self._open(), revocations)
 
-    def last_crl(self) -> RevocationList | None:
-        """The CRL that was signed last."""
-        authority = self._found()
-        return crls.last_crl(self._open(), authority) if authority else None
-
-    def last_number(self) -> RevocationList | None:
-        """The CRL with the highest number that was ever taken."""
-        return crls.last_number(self._open(), self._active())
-
-    def last_sha256(self) -> str:
-        """SHA-256 over the DER of the CRL that was signed last, in hexadecimal; empty where there is none."""
-        last = self.last_crl()
-        return last.sha256 if last else ""
-
-    def count_unpublished(self) -> int:
-        """How many revocations no CRL lists yet."""
-        authority = self._found()
-        return crls.count_unpublished(self._open(), authority) if authority else 0
-
-    def owed(self) -> Owed:
-        """What the next CRL has to list."""
-        return crls.load_owed(self._open(), self._active())
-
-    def intend_crl(self, crl: crls.CrlIntent) -> None:
-        """Take the number of a CRL before it is signed."""
-        crls.intend_crl(self._open(), self._active(), crl)
-
-    def record_crl(self, crl: crls.CrlIntent, *, der: bytes, owed: Owed) -> None:
-        """Store that a CRL was signed."""
-        crls.record_crl(self._open(), self._active(), crl, der=der, owed=owed)
+    def issuers(self) -> tuple[IssuerBook, ...]:
+        """What the store keeps of the CRLs of every authority that is trusted, the active one first."""
+        session = self.session
+        return tuple(IssuerBook(session, authority) for authority in self.trusted()) if session else ()
 
     def _open(self) -> StoreSession:
         if self.session is None:
             raise StateError("There is no store to write to.")
         return self.session
 
-    def _active(self) -> Authority:
-        return authorities.active_authority(self._open(), self.label)
 
-    def _found(self) -> Authority | None:
-        found = authorities.find_authority(self.session, self.label) if self.session else None
-        return found if found is not None and found.state == ACTIVE else None
+@dataclass(frozen=True)
+class IssuerBook:
+    """What the store keeps of the CRLs of one authority."""
+
+    session: StoreSession
+    authority: Authority
+
+    def last_crl(self) -> RevocationList | None:
+        """The CRL that was signed last."""
+        return crls.last_crl(self.session, self.authority)
+
+    def last_number(self) -> RevocationList | None:
+        """The CRL with the highest number that was ever taken."""
+        return crls.last_number(self.session, self.authority)
+
+    def count_unpublished(self) -> int:
+        """How many revocations no CRL lists yet."""
+        return crls.count_unpublished(self.session, self.authority)
+
+    def owed(self) -> Owed:
+        """What the next CRL has to list."""
+        return crls.load_owed(self.session, self.authority)
+
+    def intend_crl(self, crl: crls.CrlIntent) -> None:
+        """Take the number of a CRL before it is signed."""
+        crls.intend_crl(self.session, self.authority, crl)
+
+    def record_crl(self, crl: crls.CrlIntent, *, der: bytes, owed: Owed) -> None:
+        """Store that a CRL was signed."""
+        crls.record_crl(self.session, self.authority, crl, der=der, owed=owed)
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,26 @@ class AuthorityRegistry:
         except StoreMissingError:
             return ()
 
-    def intend(self, *, label: str, common_name: str, algorithm: str, crl_validity_days: int) -> None:
+    def successor(self, label: str) -> Authority | None:
+        """The authority of that label, or the one that has taken over from it."""
+        return authorities.successor_of(self.known(), label)
+
+    def usable(self, label: str, *, now: datetime) -> int:
+        """How many certificates of an authority are neither revoked nor expired."""
+        with self._opened() as session:
+            authority = authorities.find_authority(session, label)
+            return authorities.count_usable(session, authority, now=now) if authority else 0
+
+    def intend(
+        self,
+        *,
+        label: str,
+        common_name: str,
+        algorithm: str,
+        crl_validity_days: int,
+        replaces: str = "",
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         """Store that an authority is going to be made."""
         with self._opened(create=True) as session:
             authorities.intend_authority(
@@ -158,17 +188,61 @@ class AuthorityRegistry:
                 common_name=common_name,
                 algorithm=algorithm,
                 crl_validity_days=crl_validity_days,
+                replaces=replaces,
+                settings=settings,
             )
 
-    def activate(self, label: str, *, certificate: bytes, not_after: datetime) -> None:
-        """Store its certificate (DER)."""
+    def request(self, label: str, *, csr: str) -> None:
+        """Store the CSR (PEM) that waits for its certificate."""
         with self._opened() as session:
-            authorities.activate_authority(session, label, certificate=certificate, not_after=not_after)
+            authorities.request_authority(session, label, csr=csr)
+
+    def activate(
+        self,
+        label: str,
+        *,
+        certificate: bytes,
+        not_after: datetime,
+        chain: str = "",
+        chain_crls: str = "",
+        standby: bool = False,
+    ) -> None:
+        """Store its certificate (DER), what is above it, and whether it only stands by."""
+        with self._opened() as session:
+            authorities.activate_authority(
+                session,
+                label,
+                certificate=certificate,
+                not_after=not_after,
+                chain=chain,
+                chain_crls=chain_crls,
+                standby=standby,
+            )
+
+    def take_over(self, label: str) -> None:
+        """Let it issue from now on, and the one that it replaces retire."""
+        with self._opened() as session:
+            authorities.take_over(session, label)
+
+    def retire(self, label: str) -> None:
+        """Store that nobody has to trust it any more."""
+        with self._opened() as session:
+            authorities.retire_authority(session, label)
 
     def change_crl_validity(self, label: str, days: int) -> None:
         """Store how long its CRLs are valid from now on."""
         with self._opened() as session:
             authorities.change_crl_validity(session, authorities.active_authority(session, label), days)
+
+    def change_settings(self, label: str, settings: Mapping[str, Any]) -> None:
+        """Store what its certificates hold from now on."""
+        with self._opened() as session:
+            authorities.change_settings(session, label, settings)
+
+    def change_chain_crls(self, label: str, chain_crls: str) -> None:
+        """Store the CRLs (PEM) of the authorities above it."""
+        with self._opened() as session:
+            authorities.change_chain_crls(session, label, chain_crls)
 
     def _opened(self, *, create: bool = False) -> AbstractContextManager[StoreSession]:
         return open_store(self.location, origin=self.origin, clock=self.clock, create=create)

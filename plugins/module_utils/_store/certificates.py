@@ -96,10 +96,15 @@ def count_certificates(session: StoreSession, *, now: datetime) -> dict[str, int
 
 def _load(session: StoreSession, conditions: Sequence[Any], *, with_der: bool = False) -> tuple[Certificate, ...]:
     table, revocations = session.tables.certificates, session.tables.revocations
+    issuers = session.tables.authorities
     columns = [column for column in table.c if with_der or column.name != "certificate"]
     statement = (
-        sa.select(*columns, revocations.c.revoked_at, revocations.c.reason)
-        .select_from(table.outerjoin(revocations, revocations.c.certificate_id == table.c.id))
+        sa.select(*columns, revocations.c.revoked_at, revocations.c.reason, issuers.c.label)
+        .select_from(
+            table.join(issuers, issuers.c.id == table.c.authority_id).outerjoin(
+                revocations, revocations.c.certificate_id == table.c.id
+            )
+        )
         .where(*conditions)
         .order_by(table.c.id)
     )
@@ -120,6 +125,8 @@ def _as_certificate(row: Any) -> Certificate:
         certificate=row.get("certificate") or b"",
         revoked_at=None if row["revoked_at"] is None else from_epoch(row["revoked_at"]),
         reason=row["reason"],
+        authority=row["label"],
+        delivered=row["delivered_at"] is not None,
     )
 
 
@@ -218,8 +225,22 @@ def _issued_events(signed: Sequence[Signed], intended: dict[str, Any]) -> Iterat
         yield audit.Event(audit.CERTIFICATE_ISSUED, str(item.serial), detail)
 
 
-def revoke_certificates(session: StoreSession, authority: Authority, revocations: Sequence[Revocation]) -> None:
-    """Store revocations, in one transaction; the next CRL owes every one of them.
+def deliver_certificates(session: StoreSession, serials: Sequence[int]) -> None:
+    """Store that certificates are about to leave this process with their keys, in one transaction."""
+    if not serials:
+        return
+    table, now = session.tables.certificates, to_epoch(session.clock())
+    texts = [str(serial) for serial in serials]
+    with session.transaction() as connection:
+        for chunk in _chunks(texts):
+            connection.execute(sa.update(table).where(table.c.serial.in_(chunk)).values(delivered_at=now))
+        audit.append_events(
+            session, [audit.Event(audit.CERTIFICATES_DELIVERED, str(len(texts)), {"serials": sorted(texts)})]
+        )
+
+
+def revoke_certificates(session: StoreSession, revocations: Sequence[Revocation]) -> None:
+    """Store revocations, in one transaction; the next CRL of the authority that issued each owes it.
 
     :raises StateError: a serial is not that of a certificate which can be revoked; nothing was stored.
     """
@@ -236,7 +257,7 @@ def revoke_certificates(session: StoreSession, authority: Authority, revocations
                 )
         connection.execute(
             sa.insert(session.tables.revocations),
-            [_revocation_row(item, found[str(item.serial)], authority=authority) for item in revocations],
+            [_revocation_row(item, found[str(item.serial)]) for item in revocations],
         )
         connection.execute(
             sa.update(table).where(table.c.serial == sa.bindparam("of_serial")).values(state=REVOKED),
@@ -245,9 +266,9 @@ def revoke_certificates(session: StoreSession, authority: Authority, revocations
         audit.append_events(session, list(_revoked_events(revocations, found)))
 
 
-def _revocation_row(revocation: Revocation, certificate: Any, *, authority: Authority) -> dict[str, Any]:
+def _revocation_row(revocation: Revocation, certificate: Any) -> dict[str, Any]:
     return {
-        "authority_id": authority.identifier,
+        "authority_id": certificate.authority_id,
         "certificate_id": certificate.id,
         "revoked_at": to_epoch(revocation.revoked_at),
         "reason": revocation.reason,

@@ -18,9 +18,27 @@ except ImportError:
 
 Migration = Callable[["sa.Connection"], None]
 
-# The layout that a step leads to, and the step: plain DDL, written once and never changed. The tables of
-# schema.py are always those of the newest layout, so a step must not use them.
-MIGRATIONS: Mapping[int, Migration] = {}
+# Plain DDL, written once and never changed: the tables of schema.py are always those of the newest layout, so a step
+# must not use them.
+_TO_VERSION_2 = (
+    "ALTER TABLE authorities ADD COLUMN replaces VARCHAR(255)",
+    "ALTER TABLE authorities ADD COLUMN csr TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE authorities ADD COLUMN chain TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE authorities ADD COLUMN chain_crls TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE authorities ADD COLUMN settings TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE certificates ADD COLUMN delivered_at BIGINT",
+    "UPDATE certificates SET delivered_at = issued_at",
+)
+
+
+def _succession_and_delivery(connection: sa.Connection) -> None:
+    """Version 2: authorities that replace one another or have one above them; certificates know of their delivery."""
+    for statement in _TO_VERSION_2:
+        connection.execute(sa.text(statement))
+
+
+# The layout that a step leads to, and the step.
+MIGRATIONS: Mapping[int, Migration] = {2: _succession_and_delivery}
 
 
 def found_version(connection: sa.Connection) -> int | None:

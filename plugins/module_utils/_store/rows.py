@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Protocol
+from typing import Any, Protocol
 
 INTENDED = "intended"
+REQUESTED = "requested"
+STANDBY = "standby"
 ACTIVE = "active"
+RETIRING = "retiring"
+RETIRED = "retired"
+TRUSTED = (ACTIVE, STANDBY, RETIRING)
 VALID = "valid"
 SUPERSEDED = "superseded"
 REVOKED = "revoked"
@@ -24,9 +30,16 @@ class Authority:
 
     :param identifier: Its row in the store.
     :param label: The label of its key in the token, unique in the store.
-    :param state: ``intended`` from before its key is made until its certificate is stored, then ``active``.
-    :param certificate: Its certificate as DER; empty while it is intended.
+    :param state: ``intended`` from before its key is made. ``requested``: its CSR waits for the certificate of an
+        offline root. ``standby``: trusted, and signs CRLs only. ``active``: the one that issues. ``retiring``: trusted
+        until its last certificate is gone. ``retired``: trusted no more.
+    :param certificate: Its certificate as DER; empty before it has one.
     :param crl_validity_days: How long its CRLs are valid.
+    :param replaces: The label of the authority that it takes over from; empty for the first one.
+    :param csr: PEM of the request for an offline root; empty for one that signs itself.
+    :param chain: PEM of the certificates above its own, the nearest first; empty where it is its own root.
+    :param chain_crls: PEM of the CRLs of the authorities above it.
+    :param settings: What its certificates hold besides: values fit for JSON, named as the options are.
     """
 
     identifier: int
@@ -37,6 +50,11 @@ class Authority:
     crl_validity_days: int
     certificate: bytes = b""
     not_after: datetime | None = None
+    replaces: str = ""
+    csr: str = ""
+    chain: str = ""
+    chain_crls: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,8 @@ class Certificate:
         intended it ended before it was signed and stored.
     :param public_key_sha256: SHA-256 of the SubjectPublicKeyInfo in hexadecimal; empty until it is stored.
     :param certificate: DER; empty where it was not asked for or is not signed yet.
+    :param authority: The label of the authority that issued it.
+    :param delivered: Whether it may have left the process that signed it: one that never did has lost its key.
     """
 
     serial: int
@@ -65,6 +85,8 @@ class Certificate:
     certificate: bytes = b""
     revoked_at: datetime | None = None
     reason: str | None = None
+    authority: str = ""
+    delivered: bool = True
 
 
 class Intent(Protocol):

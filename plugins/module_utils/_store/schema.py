@@ -16,7 +16,7 @@ try:
 except ImportError:
     sa = missing_library("SQLAlchemy")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SERIAL_DIGITS = 49
 NAME_CHARACTERS = 255
 FINGERPRINT_CHARACTERS = 64
@@ -66,7 +66,12 @@ def _text(name: str, length: int = NAME_CHARACTERS) -> sa.Column[Any]:
     return sa.Column(name, sa.String(length), nullable=False)
 
 
+def _long_text(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
 def _authorities(metadata: sa.MetaData) -> sa.Table:
+    """``csr``, ``chain`` and ``chain_crls`` are PEM, ``settings`` is JSON; ``replaces`` is the label of another row."""
     return sa.Table(
         "authorities",
         metadata,
@@ -79,11 +84,19 @@ def _authorities(metadata: sa.MetaData) -> sa.Table:
         sa.Column("certificate", sa.LargeBinary),
         _seconds("not_after", nullable=True),
         _seconds("created_at"),
+        sa.Column("replaces", sa.String(NAME_CHARACTERS)),
+        _long_text("csr"),
+        _long_text("chain"),
+        _long_text("chain_crls"),
+        sa.Column("settings", sa.Text, nullable=False, server_default="{}"),
     )
 
 
 def _certificates(metadata: sa.MetaData) -> sa.Table:
-    """``name_key`` is the common name case-folded: at most one valid certificate each."""
+    """``name_key`` is the common name case-folded: at most one valid certificate each.
+
+    ``delivered_at`` is set before a certificate leaves the process that signed it.
+    """
     table = sa.Table(
         "certificates",
         metadata,
@@ -102,6 +115,7 @@ def _certificates(metadata: sa.MetaData) -> sa.Table:
         sa.Column("certificate", sa.LargeBinary),
         _seconds("intended_at"),
         _seconds("issued_at", nullable=True),
+        _seconds("delivered_at", nullable=True),
     )
     sa.Index("certificates_by_name", table.c.profile, table.c.name)
     sa.Index("certificates_by_name_key", table.c.name_key)

@@ -82,7 +82,7 @@ class Bench:
 
     def revoke(self, *serials: int, reason: str = "superseded") -> None:
         items = [Revocation(serial, self.clock(), reason, b"entry %d;" % serial) for serial in serials]
-        certificates.revoke_certificates(self.session, self.authority, items)
+        certificates.revoke_certificates(self.session, items)
 
     def states(self) -> dict[int, str]:
         table = self.session.tables.certificates

@@ -12,7 +12,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store import
 def test_an_intended_authority_cannot_sign(opened: OpenStore) -> None:
     with opened(create=True) as session:
         authorities.intend_authority(session, label="ca", common_name="A", algorithm="ec-p256", crl_validity_days=30)
-        with pytest.raises(StateError, match=r"no authority with the key label 'ca' \(it has none\)"):
+        with pytest.raises(StateError, match=r"no active authority with the key label 'ca' \(it has none\)"):
             authorities.active_authority(session, "ca")
 
 
@@ -40,7 +40,7 @@ def test_an_active_authority_cannot_be_overwritten(bench: Bench) -> None:
 
 
 def test_a_wrong_label_names_the_right_one(bench: Bench) -> None:
-    with pytest.raises(StateError, match=r"no authority with the key label 'root' \(it has 'ca'\)"):
+    with pytest.raises(StateError, match=r"no active authority with the key label 'root' \(it has 'ca'\)"):
         authorities.active_authority(bench.session, "root")
 
 

@@ -100,7 +100,7 @@ def test_a_revocation_that_is_not_possible_stores_nothing(bench: Bench, serials:
     bench.issue()
     items = [Revocation(serial, NOON, "superseded", b"entry") for serial in serials]
     with pytest.raises((StateError, StoreError)):
-        certificates.revoke_certificates(bench.session, bench.authority, items)
+        certificates.revoke_certificates(bench.session, items)
     assert bench.states() == {1: "valid"}
 
 
@@ -113,7 +113,7 @@ def test_a_certificate_is_revoked_once(bench: Bench) -> None:
 
 def test_revoking_nothing_writes_nothing(bench: Bench) -> None:
     records = bench.session.read(sa.select(sa.func.count()).select_from(bench.session.tables.audit))
-    certificates.revoke_certificates(bench.session, bench.authority, [])
+    certificates.revoke_certificates(bench.session, [])
     assert bench.session.read(sa.select(sa.func.count()).select_from(bench.session.tables.audit)) == records
 
 

@@ -89,10 +89,11 @@ def test_a_step_that_fails_leaves_the_layout_as_it_was(bench: Bench) -> None:
         connection.execute(sa.text("CREATE TABLE half (id INTEGER)"))
         connection.execute(sa.text("SELECT * FROM nowhere"))
 
+    newest = SCHEMA_VERSION + 1
     with pytest.raises(StoreError), bench.session.transaction() as connection:
-        migrations.bring_up_to_date(connection, 1, migrations={2: broken}, newest=2)
+        migrations.bring_up_to_date(connection, SCHEMA_VERSION, migrations={newest: broken}, newest=newest)
     with bench.session.transaction() as connection:
-        assert migrations.found_version(connection) == 1
+        assert migrations.found_version(connection) == SCHEMA_VERSION
         assert not sa.inspect(connection).has_table("half")
 
 
