@@ -5,6 +5,7 @@
 LAB_PACKAGES=(
     podman crun conmon netavark aardvark-dns iptables mmdebstrap zstd ca-certificates
     openssh-client iproute2 nftables openvpn iperf3 openssl softhsm2 opensc gnutls-bin
+    postgresql
 )
 LAB_DISK_GIB=5
 
@@ -55,6 +56,12 @@ install_packages() {
     done
     find_python >/dev/null || missing+=(python3-venv)
     [ "${#missing[@]}" -eq 0 ] && return
+    # The tests make database clusters of their own: Debian's, which would go on running after them, is not made.
+    case " ${missing[*]} " in *" postgresql "*)
+        mkdir -p /etc/postgresql-common/createcluster.d
+        echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/privatespace-lab.conf
+        ;;
+    esac
     export DEBIAN_FRONTEND=noninteractive
     lab_step "reading the package lists" apt-update.log apt-get -o DPkg::Lock::Timeout=300 update
     lab_step "installing ${missing[*]}" apt-install.log \

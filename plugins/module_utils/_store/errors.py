@@ -17,14 +17,35 @@ try:
 except ImportError:
     sa = missing_library("SQLAlchemy")
 
+# What SQLite, PostgreSQL and its client say (in lower case), what it means, and what mends it; the first that fits.
 _KNOWN = (
     (
         ("not a database", "malformed", "disk image"),
         "is damaged",
         "Restore it from its last backup; do not make a new one, or revoked users get access again.",
     ),
+    (
+        ("authentication failed", "no password supplied", "no pg_hba.conf entry", "fatal:  role "),
+        "does not let this account in",
+        "Check the account in the URL, and the password file of the database client (~/.pgpass, mode 0600).",
+    ),
+    (('fatal:  database "',), "is in no database yet", "Make the database first, for its account: createdb."),
+    (
+        ("permission denied", "read-only transaction", "must be owner"),
+        "does not let this account write",
+        "The account in the URL has to own the tables; nothing was changed.",
+    ),
+    (
+        ("connection failed", "connection is bad", "connection timeout", "failed to resolve", "too many clients"),
+        "cannot be reached",
+        "Start the database or correct the URL, and start the run again; nothing was changed.",
+    ),
     (("readonly", "read-only"), "cannot be written", "Check the owner and the mount of its file; nothing was changed."),
-    (("full",), "has no room left on its disk", "Make room and start the run again; it takes up what is left to do."),
+    (
+        ("is full", "no space left", "could not extend"),
+        "has no room left on its disk",
+        "Make room and start the run again; it takes up what is left to do.",
+    ),
     (("locked", "lock timeout"), "is in use by another program", "Wait for it to end and start the run again."),
     (("unable to open",), "cannot be opened", "Check the path, the owner and the modes of the file and its folder."),
     (
@@ -60,10 +81,22 @@ def explained(shown: str) -> Iterator[None]:
 def explain(shown: str, error: Exception) -> StoreError:
     """The :class:`StoreError` for an error of SQLAlchemy or of the driver beneath it."""
     cause = str(getattr(error, "orig", None) or error).strip()
+    if getattr(error, "connection_invalidated", False):
+        return lost(shown, cause)
     for signs, what, remedy in _KNOWN:
         if any(sign in cause.lower() for sign in signs):
             return StoreError(f"The store {shown} {what} ({_first_line(cause)}).", remedy=remedy)
     return StoreError(f"The store {shown} refused an operation: {_first_line(cause)}.")
+
+
+def lost(shown: str, cause: str = "") -> StoreError:
+    """The error for a database that went away in the middle of a run."""
+    because = f" ({_first_line(cause)})" if cause else ""
+    return StoreError(
+        f"The connection to the store {shown} was lost{because}.",
+        remedy="What was not committed yet was rolled back. Start the run again when the database is back; it takes up "
+        "what is left to do.",
+    )
 
 
 def _first_line(text: str) -> str:

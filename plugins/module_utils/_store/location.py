@@ -15,6 +15,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.text im
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreError, StoreMissingError
 
 SQLITE_URL = "sqlite:///"
+DATABASE_SCHEMES = ("postgresql", "postgresql+psycopg")
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
@@ -66,8 +67,11 @@ def _file(path: str) -> StoreLocation:
 
 def _database(value: str) -> StoreLocation:
     scheme, _separator, rest = value.partition("://")
-    if not scheme.startswith("postgresql"):
-        raise InputError(f"There is no kind of store '{shown(scheme)}'.", remedy="Give a path, or a postgresql URL.")
+    if scheme not in DATABASE_SCHEMES:
+        raise InputError(
+            f"There is no kind of store '{shown(scheme)}'.",
+            remedy="Give a path, or a URL that begins postgresql+psycopg://.",
+        )
     credentials = rest.rpartition("@")[0]
     if ":" in credentials or "password=" in rest:
         raise InputError(

@@ -5,18 +5,27 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Callable
-from urllib.parse import quote
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import BusyError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreError, explain, explained
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.engine import (
+    SNAPSHOT,
+    WRITING,
+    connected,
+    make_engine,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import (
+    StoreError,
+    StoreMissingError,
+    explained,
+    lost,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import (
     StoreLocation,
     make_file,
@@ -37,10 +46,8 @@ except ImportError:
     sa = missing_library("SQLAlchemy")
 
 FileLock = Callable[..., AbstractContextManager[None]]
-WRITING = "writing"  # key of Connection.info: the transaction that begins is going to write
 POLL_SECONDS = 0.05
-BUSY_MILLISECONDS = 10_000
-ADVISORY_LOCK = 0x70736777  # "psgw": the lock that all runs against one PostgreSQL database share
+RUN_LOCK = 0x70736777  # "psgw": the lock that all runs against one PostgreSQL database share
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,8 @@ class StoreSession:
         self.location = location
         self.origin = origin
         self.clock = clock
+        # Held, because asking a connection that broke for it would connect anew.
+        self._info = connection.info
 
     @property
     def tables(self) -> Tables:
@@ -80,23 +89,54 @@ class StoreSession:
 
         :raises StoreError: the database refused; nothing of the block was kept.
         """
-        self.connection.info[WRITING] = True
+        self._require_connection()
+        self._info[WRITING] = True
         try:
             with explained(self.location.shown), self.connection.begin():
                 yield self.connection
         finally:
-            self.connection.info[WRITING] = False
+            self._info[WRITING] = False
+
+    @contextmanager
+    def preview(self) -> Iterator[None]:
+        """Show the store as it is at one moment, for the block; nothing is kept of what happens in there.
+
+        A layout of an earlier version is brought up to date for the time of the block only.
+
+        :raises StoreError: the database refused.
+        """
+        self._require_connection()
+        info = self._info
+        with explained(self.location.shown):
+            info[WRITING] = _version(self.connection) != SCHEMA_VERSION
+            info[SNAPSHOT] = True
+            try:
+                transaction = self.connection.begin()
+                try:
+                    if info[WRITING]:
+                        bring_up_to_date(self.connection, found_version(self.connection))
+                    yield
+                finally:
+                    transaction.rollback()
+            finally:
+                info[WRITING] = info[SNAPSHOT] = False
 
     def read(self, statement: Any) -> Any:
         """All rows of a query, in the transaction that is open or in one of its own.
 
         :raises StoreError: the database refused it.
         """
+        self._require_connection()
         with explained(self.location.shown):
             rows = self.connection.execute(statement).all()
-            if not self.connection.info.get(WRITING):
+            if not (self._info.get(WRITING) or self._info.get(SNAPSHOT)):
                 self.connection.rollback()
             return rows
+
+    def _require_connection(self) -> None:
+        """Go no further on a connection that broke: the lock of the run was lost with it."""
+        if self.connection.invalidated:
+            raise lost(self.location.shown)
 
     def integrity_problems(self) -> list[str]:
         """What the database itself finds wrong with its file; PostgreSQL is not asked."""
@@ -111,13 +151,19 @@ class StoreSession:
 
 @contextmanager
 def open_store(
-    location: StoreLocation, *, origin: Origin, clock: Callable[[], datetime], create: bool = False
+    location: StoreLocation,
+    *,
+    origin: Origin,
+    clock: Callable[[], datetime],
+    create: bool = False,
+    dry_run: bool = False,
 ) -> Iterator[StoreSession]:
     """Open a store for the block.
 
     A layout of an earlier version is brought up to date first, in one transaction.
 
     :param create: Make the store where there is none.
+    :param dry_run: Change nothing, and see the store as it is at one moment.
     :raises StoreMissingError: there is none.
     :raises StoreError: it is damaged, not private, of a newer version, or cannot be opened.
     """
@@ -125,77 +171,44 @@ def open_store(
         make_folder(location)
         make_file(location)
     require_private(location)
-    engine = _engine(location)
+    engine = make_engine(location)
     try:
-        with _connected(engine, location) as connection:
-            _prepare(connection, location, create=create)
-            yield StoreSession(connection, location=location, origin=origin, clock=clock)
+        with connected(engine, location) as connection, ExitStack() as stack:
+            session = StoreSession(connection, location=location, origin=origin, clock=clock)
+            _require_known_layout(connection, location, create=create)
+            if dry_run:
+                stack.enter_context(session.preview())
+            else:
+                _migrate(session)
+            yield session
     finally:
         engine.dispose()
 
 
-@contextmanager
-def _connected(engine: sa.Engine, location: StoreLocation) -> Iterator[sa.Connection]:
-    try:
-        connection = engine.connect()
-    except sqlite3.Error as error:
-        raise explain(location.shown, error) from error
-    except sa.exc.SQLAlchemyError as error:
-        raise explain(location.shown, error) from error
-    try:
-        yield connection
-    finally:
-        connection.close()
+def _version(connection: sa.Connection) -> int | None:
+    version = found_version(connection)
+    connection.rollback()
+    return version
 
 
-def _prepare(connection: sa.Connection, location: StoreLocation, *, create: bool) -> None:
+def _require_known_layout(connection: sa.Connection, location: StoreLocation, *, create: bool) -> None:
     with explained(location.shown):
-        version = found_version(connection)
-        connection.rollback()
-        if version is None and not create:
-            raise missing(location)
-        if version is not None and version > SCHEMA_VERSION:
-            raise StoreError(
-                f"The store {location.shown} has layout {version}; this collection knows {SCHEMA_VERSION} at most.",
-                remedy="Use the version of the collection that wrote it, or a later one.",
-            )
-        if version != SCHEMA_VERSION:
-            connection.info[WRITING] = True
-            with connection.begin():
-                bring_up_to_date(connection, found_version(connection))
-            connection.info[WRITING] = False
+        version = _version(connection)
+    if version is None and not create:
+        raise missing(location)
+    if version is not None and version > SCHEMA_VERSION:
+        raise StoreError(
+            f"The store {location.shown} has layout {version}; this collection knows {SCHEMA_VERSION} at most.",
+            remedy="Use the version of the collection that wrote it, or a later one.",
+        )
 
 
-def _engine(location: StoreLocation) -> sa.Engine:
-    if location.path is None:
-        return sa.create_engine(location.url, poolclass=sa.pool.NullPool)
-    uri = f"file:{quote(str(location.path))}?mode=rw"
-    engine = sa.create_engine(
-        "sqlite://", creator=lambda: _connect_sqlite(uri), poolclass=sa.pool.NullPool, hide_parameters=True
-    )
-    sa.event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _connect_sqlite(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-    try:
-        for pragma in (
-            f"busy_timeout = {BUSY_MILLISECONDS}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _begin(connection: sa.Connection) -> None:
-    """Begin for real, where the driver would wait for the first write and then fail if what it read had changed."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.info.get(WRITING) else "BEGIN")
+def _migrate(session: StoreSession) -> None:
+    with explained(session.location.shown):
+        current = _version(session.connection) == SCHEMA_VERSION
+    if not current:
+        with session.transaction() as connection:
+            bring_up_to_date(connection, found_version(connection))
 
 
 @contextmanager
@@ -210,16 +223,15 @@ def authority_lock(
     :raises BusyError: another run held the lock all that time.
     :raises StoreMissingError: there is no store to lock.
     """
-    what = f"The store {location.shown}"
     if location.lock_path is None:
-        with _advisory_lock(location, wait_seconds=wait_seconds, what=what):
+        with _run_lock(location, wait_seconds=wait_seconds):
             yield
         return
     if create:
         make_folder(location)
     else:
         require_private(location)
-    with file_lock(location.lock_path, wait_seconds=wait_seconds, what=what):
+    with file_lock(location.lock_path, wait_seconds=wait_seconds, what=f"The store {location.shown}"):
         yield
 
 
@@ -241,38 +253,54 @@ def open_for_run(
     :raises StoreMissingError: there is no store, and the run is a real one.
     """
     location, origin = parse_location(store), Origin(actor, job)
-    if dry_run and location.is_missing():
-        yield None
-    elif dry_run:
-        with open_store(location, origin=origin, clock=clock) as session:
+    with ExitStack() as stack:
+        if dry_run:
+            yield _looked_at(stack, location, origin=origin, clock=clock)
+        elif location.lock_path is None:
+            session = stack.enter_context(open_store(location, origin=origin, clock=clock))
+            _wait_for_run_lock(session.connection, location, wait_seconds=wait_seconds)
             yield session
-    else:
-        with (
-            authority_lock(location, wait_seconds=wait_seconds, file_lock=file_lock),
-            open_store(location, origin=origin, clock=clock) as session,
-        ):
-            yield session
+        else:
+            stack.enter_context(authority_lock(location, wait_seconds=wait_seconds, file_lock=file_lock))
+            yield stack.enter_context(open_store(location, origin=origin, clock=clock))
+
+
+def _looked_at(
+    stack: ExitStack, location: StoreLocation, *, origin: Origin, clock: Callable[[], datetime]
+) -> StoreSession | None:
+    if location.is_missing():
+        return None
+    try:
+        return stack.enter_context(open_store(location, origin=origin, clock=clock, dry_run=True))
+    except StoreMissingError:
+        return None
 
 
 @contextmanager
-def _advisory_lock(location: StoreLocation, *, wait_seconds: float, what: str) -> Iterator[None]:
-    engine = _engine(location)
+def _run_lock(location: StoreLocation, *, wait_seconds: float) -> Iterator[None]:
+    engine = make_engine(location)
     try:
-        with _connected(engine, location) as connection, explained(location.shown):
-            _wait_for_advisory_lock(connection, wait_seconds=wait_seconds, what=what)
+        with connected(engine, location) as connection:
+            _wait_for_run_lock(connection, location, wait_seconds=wait_seconds)
             yield
     finally:
         engine.dispose()
 
 
-def _wait_for_advisory_lock(connection: sa.Connection, *, wait_seconds: float, what: str) -> None:
+def _wait_for_run_lock(connection: sa.Connection, location: StoreLocation, *, wait_seconds: float) -> None:
+    """Take the lock that ends with the connection: a run that dies, or is cut off, holds nothing."""
     deadline = time.monotonic() + wait_seconds
-    while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(ADVISORY_LOCK))).scalar_one():
-        connection.rollback()
+    while not _take_run_lock(connection, location):
         if time.monotonic() >= deadline:
             raise BusyError(
-                f"{what} is in use by another run, and was still in use after {wait_seconds:g} s.",
+                f"The store {location.shown} is in use by another run, and was still in use after {wait_seconds:g} s.",
                 remedy="Wait for that run to end and start this one again; nothing was changed.",
             )
         time.sleep(POLL_SECONDS)
-    connection.commit()
+
+
+def _take_run_lock(connection: sa.Connection, location: StoreLocation) -> bool:
+    with explained(location.shown):
+        taken = connection.execute(sa.select(sa.func.pg_try_advisory_lock(RUN_LOCK))).scalar_one()
+        connection.commit()
+        return bool(taken)

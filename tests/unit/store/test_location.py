@@ -39,6 +39,7 @@ def test_a_database_is_taken_by_its_url() -> None:
         ("/srv/pki/", "not the absolute path"),
         ("/srv/a\n.db", "control character"),
         ("mysql://db/authority", "no kind of store 'mysql'"),
+        ("postgresql+pg8000://db/authority", "no kind of store .postgresql.pg8000."),
         ("postgresql://authority:secret@db/authority", "holds a password"),
         ("postgresql://db/authority?password=secret", "holds a password"),
     ],
