@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.deadline import call_to_token
 
 try:
     import pkcs11
@@ -35,7 +36,30 @@ _PIN_ERRORS = {
         "Open it once and use that session for everything.",
     ),
 }
-_GONE = ("DeviceRemoved", "TokenNotPresent", "SessionHandleInvalid", "SessionClosed", "DeviceError", "GeneralError")
+_GONE = (
+    "Check that the token is connected and its service runs. Some tokens end a session that was idle for a while "
+    "(YubiHSM 2: 30 s). What was done before stands, so run again."
+)
+_NOT_OFFERED = "Choose another algorithm or form of signature; the guide 'Tokens' lists what which token can do."
+_REMEDIES = {
+    **dict.fromkeys(
+        ("DeviceRemoved", "TokenNotPresent", "TokenNotRecognised", "SessionHandleInvalid", "SessionClosed"), _GONE
+    ),
+    **dict.fromkeys(
+        ("DeviceError", "GeneralError", "FunctionFailed", "KeyHandleInvalid", "ObjectHandleInvalid"), _GONE
+    ),
+    **dict.fromkeys(
+        ("MechanismInvalid", "MechanismParamInvalid", "FunctionNotSupported", "KeySizeRange"), _NOT_OFFERED
+    ),
+    "UserNotLoggedIn": "The token has ended the login, for example after it was idle: run again. In check mode nobody "
+    "logs in, and this token shows nothing without a login: run without check mode.",
+    "SessionCount": "All sessions of the token are in use (YubiHSM 2 has 16): end the other programs that use it.",
+    "DeviceMemory": "The token is full: delete keys that are no longer needed.",
+    "TokenWriteProtected": "The token is protected from writing: make or delete keys where it is not.",
+    "SessionReadOnly": "The token is protected from writing: make or delete keys where it is not.",
+    "ArgumentsBad": "If this was the login, check the form of the PIN (AWS CloudHSM: USER:PASSWORD, YubiHSM 2: four "
+    "hexadecimal digits and the password).",
+}
 
 
 class TokenError(CollectionError):
@@ -43,13 +67,15 @@ class TokenError(CollectionError):
 
 
 @contextmanager
-def token_errors(doing: str) -> Iterator[None]:
-    """Turn what the library raises inside this block into a :class:`TokenError`.
+def token_errors(doing: str, *, patience: int = 1) -> Iterator[None]:
+    """Turn what the library raises inside this block into a :class:`TokenError`, and watch how long it takes.
 
     :param doing: What was going on, as the end of "The token failed while …".
+    :param patience: How many times the limit of a call this may take.
     """
     try:
-        yield
+        with call_to_token(doing, patience=patience):
+            yield
     except CollectionError:
         raise
     except pkcs11.PKCS11Error as error:
@@ -71,6 +97,4 @@ def describe(error: Exception) -> str:
 
 
 def _remedy(error: Exception) -> str:
-    if type(error).__name__ in _GONE:
-        return "Check that the token is connected and its service runs; what was done before stands, so run again."
-    return ""
+    return _REMEDIES.get(type(error).__name__, "")

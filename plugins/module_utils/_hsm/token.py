@@ -8,27 +8,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm import objects
-from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.errors import (
-    TokenError,
-    login_error,
-    token_errors,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.deadline import Deadline, watched
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.errors import TokenError
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.keys import prove_pair, token_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.mechanisms import key_request
-
-try:
-    import pkcs11
-except ImportError:
-    pkcs11 = missing_library("python-pkcs11")
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.slots import find_token, loaded, session_of
 
 Lock = Callable[..., AbstractContextManager[None]]
 LOCK_FOLDER = Path("/run/lock")
@@ -44,17 +36,28 @@ class TokenSettings:
     :param token: Label of the token.
     :param pin: The user PIN; ``None`` is enough where nobody logs in. It is in no message and no ``repr``.
     :param lock_wait_seconds: How long to wait for another process that uses the same token.
+    :param serial: Serial of the token, where several bear the label; empty for any.
+    :param timeout_seconds: For one call, of a token that hangs; 0 waits for ever. Making a key may take longer.
+    :param give_up: What ends the process then, called with a message in another thread; ``None`` waits for ever.
     """
 
     module: str
     token: str
     pin: str | None = field(default=None, repr=False)
     lock_wait_seconds: float = 60.0
+    serial: str = ""
+    timeout_seconds: float = 0.0
+    give_up: Callable[[str], None] | None = field(default=None, repr=False)
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """The two of them as one value."""
+        return Deadline(self.timeout_seconds, self.give_up) if self.give_up and self.timeout_seconds > 0 else None
 
     @property
     def lock_path(self) -> Path:
         """The lock file of this token, the same for every process of the host."""
-        name = hashlib.sha256(f"{self.module}\0{self.token}".encode()).hexdigest()[:16]
+        name = hashlib.sha256(f"{self.module}\0{self.token.strip()}".encode()).hexdigest()[:16]
         return LOCK_FOLDER / f"privatespace-token-{name}.lock"
 
 
@@ -153,6 +156,11 @@ class Token:
         self._require_login()
         halves = [*self._find_objects("PRIVATE_KEY", label), *self._find_objects("PUBLIC_KEY", label)]
         objects.destroy(halves)
+        if self.has_key(label):
+            raise TokenError(
+                f"The token kept the key '{shown(label)}' that it was told to destroy.",
+                remedy="Delete it with the tool of the token's vendor; the user of this PIN may lack the right to.",
+            )
         return bool(halves)
 
     def _find_objects(self, kind: str, label: str) -> list[Any]:
@@ -167,7 +175,7 @@ class Token:
 
 
 def _key(label: str, private: Any, public: list[Any], known: Any) -> Any:
-    if public and objects.identifier_of(public[0]) != objects.identifier_of(private):
+    if public and not objects.may_be_pair(public[0], private):
         raise StateError(
             f"The public and the private key labelled '{shown(label)}' are not halves of one pair.",
             remedy="Give one of them another label with the tool of the token's vendor.",
@@ -211,22 +219,17 @@ def open_token(settings: TokenSettings, *, lock: Lock, login: bool = True) -> It
     if login and not settings.pin:
         raise TokenError(
             f"There is no PIN for the token '{shown(settings.token)}'.",
-            remedy="Give hsm_pin or hsm_pin_file, or set PRIVATESPACE_HSM_PIN in the environment of the task.",
+            remedy="Give hsm_pin or hsm_pin_file, or use another source of the guide 'Tokens'.",
         )
     if not Path(settings.module).is_file():
         raise TokenError(
             f"There is no PKCS#11 library at '{shown(settings.module)}'.",
             remedy="Install the software of the token on this host, or correct hsm_module.",
         )
-    with _locked(settings, lock):
-        library = _load(settings.module)
-        try:
-            session = _open_session(library, settings, login=login)
-            with _closing(session):
-                yield Token(session, logged_in=login)
-        finally:
-            with suppress(pkcs11.PKCS11Error):
-                library.finalize()
+    with _locked(settings, lock), watched(settings.deadline), loaded(settings.module) as library:
+        found = find_token(library, label=settings.token, serial=settings.serial, module=settings.module)
+        with session_of(found, pin=settings.pin if login else None) as session:
+            yield Token(session, logged_in=login)
 
 
 @contextmanager
@@ -243,65 +246,3 @@ def _locked(settings: TokenSettings, lock: Lock) -> Iterator[None]:
                 remedy="Use the token as one user, the one that the file belongs to (become).",
             ) from error
         yield
-
-
-def _load(module: str) -> Any:
-    """The library, initialised; it is finalised after use, since it would not see a token that was made since."""
-    with token_errors("starting its library"):
-        return pkcs11.lib(module)
-
-
-def _open_session(library: Any, settings: TokenSettings, *, login: bool) -> Any:
-    token = _find_token(library, settings)
-    if login:
-        _require_attempts(token)
-    try:
-        return token.open(rw=login, user_pin=settings.pin if login else None)
-    except pkcs11.PKCS11Error as error:
-        raise login_error(error, token.label) from None
-
-
-def _find_token(library: Any, settings: TokenSettings) -> Any:
-    with token_errors("listing its slots"):
-        present = [token for token in map(_token_in, library.get_slots(token_present=True)) if token is not None]
-    found = [token for token in present if token.label == settings.token]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise TokenError(f"{len(found)} tokens are labelled '{settings.token}'.", remedy="Give them different labels.")
-    labels = ", ".join(f"'{shown(token.label)}'" for token in present) or "none"
-    raise TokenError(
-        f"There is no token labelled '{shown(settings.token)}' behind {settings.module}; there are: {labels}.",
-        remedy="Correct hsm_token, or initialise a token (SoftHSM: softhsm2-util --init-token --free --label LABEL).",
-    )
-
-
-def _token_in(slot: Any) -> Any:
-    """The token of a slot; ``None`` where there is none that could be used. One bad slot must not hide the others."""
-    try:
-        token = slot.get_token()
-    except pkcs11.PKCS11Error:
-        return None
-    return token if token.flags & pkcs11.TokenFlag.TOKEN_INITIALIZED else None
-
-
-def _require_attempts(token: Any) -> None:
-    """Check before a login that it is not the one that could lock the token."""
-    flags = pkcs11.TokenFlag
-    if token.flags & flags.USER_PIN_LOCKED:
-        raise login_error(pkcs11.PinLocked(), token.label)
-    if token.flags & flags.USER_PIN_FINAL_TRY:
-        raise TokenError(
-            f"One attempt at the PIN of the token '{token.label}' is left, and it is not used up here.",
-            remedy="Log in once by hand with the right PIN (pkcs11-tool --login --list-objects): that restores the "
-            "attempts.",
-        )
-
-
-@contextmanager
-def _closing(session: Any) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        with suppress(pkcs11.PKCS11Error):
-            session.close()
