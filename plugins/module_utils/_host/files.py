@@ -74,6 +74,23 @@ def _take_over_owner(path: Path, descriptor: int) -> None:
         os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
+def require_writable(path: Path) -> None:
+    """Check before work is done for a file that it could be written: a certificate that nobody can keep is not signed.
+
+    :raises FileError: its folder is missing or cannot be written, or the path is that of a folder.
+    """
+    folder = path.parent
+    problem = ""
+    if path.is_dir():
+        problem = "it is a folder"
+    elif not folder.is_dir():
+        problem = f"there is no folder {folder}"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        problem = f"the folder {folder} cannot be written by this user, or is on a read-only file system"
+    if problem:
+        raise FileError(f"Cannot write {path}: {problem}.", remedy="Nothing was changed.")
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to the disk, so that a rename in it survives a power cut."""
     descriptor = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY)

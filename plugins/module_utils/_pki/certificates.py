@@ -89,14 +89,22 @@ def validity(now: datetime, *, days: int, issuer_certificate: Any = None) -> tup
     start, end = moment - BACKDATED, moment + timedelta(days=days)
     if issuer_certificate is None:
         return start, end
+    require_valid_now(issuer_certificate, now=now)
+    return max(start, not_before(issuer_certificate)), min(end, not_after(issuer_certificate))
+
+
+def require_valid_now(issuer_certificate: Any, *, now: datetime) -> None:
+    """Check that an issuer is inside its own life.
+
+    :raises StateError: it has expired, or is not valid yet.
+    """
     first, last = not_before(issuer_certificate), not_after(issuer_certificate)
     if not first <= now < last:
         raise StateError(
             f"The certificate of the issuer '{common_name_of(issuer_certificate)}' is valid from {first.isoformat()} "
-            f"until {last.isoformat()}, and it is {moment.isoformat()} now.",
+            f"until {last.isoformat()}, and it is {now.replace(microsecond=0).isoformat()} now.",
             remedy="Check the clock of this host, or renew the certificate of the authority.",
         )
-    return max(start, first), min(end, last)
 
 
 def build_certificate(
@@ -111,7 +119,7 @@ def build_certificate(
     """
     _check_dates(spec, issuer_certificate)
     algorithm_of(spec.public_key)
-    subject = _name(spec.common_name)
+    subject = subject_of(spec.common_name)
     builder = x509.CertificateBuilder(
         issuer_name=subject if issuer_certificate is None else issuer_certificate.subject,
         subject_name=subject,
@@ -140,7 +148,8 @@ def _check_dates(spec: CertificateSpec, issuer_certificate: Any) -> None:
         )
 
 
-def _name(common_name: str) -> Any:
+def subject_of(common_name: str) -> Any:
+    """The ``x509.Name`` that holds a common name and nothing else."""
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
 
 
@@ -227,20 +236,20 @@ def _common_name(name: Any) -> str:
 
 def not_before(certificate: Any) -> datetime:
     """The beginning of the validity, UTC with its zone."""
-    return _moment(certificate, "not_valid_before")
+    return utc_moment(certificate, "not_valid_before")
 
 
 def not_after(certificate: Any) -> datetime:
     """The end of the validity, UTC with its zone."""
-    return _moment(certificate, "not_valid_after")
+    return utc_moment(certificate, "not_valid_after")
 
 
-def _moment(certificate: Any, name: str) -> datetime:
-    """The attribute of cryptography 42 and later, or the one without a zone of those before."""
-    if hasattr(certificate, f"{name}_utc"):
-        moment: datetime = getattr(certificate, f"{name}_utc")
+def utc_moment(dated: Any, name: str) -> datetime:
+    """A date of an object of ``cryptography``: the attribute of its newer versions, or the older one without a zone."""
+    if hasattr(dated, f"{name}_utc"):
+        moment: datetime = getattr(dated, f"{name}_utc")
         return moment
-    return getattr(certificate, name).replace(tzinfo=timezone.utc)  # type: ignore[no-any-return]
+    return getattr(dated, name).replace(tzinfo=timezone.utc)  # type: ignore[no-any-return]
 
 
 def needs_renewal(certificate: Any, *, now: datetime, renewal_days: int) -> bool:

@@ -47,6 +47,33 @@ def extensions_of(spec: CertificateSpec, issuer_certificate: Any) -> list[Any]:
     ]
 
 
+def find_extension(holder: Any, name: str) -> Any:
+    """The value of an extension of a certificate, by the name of its class in ``cryptography.x509``, or ``None``."""
+    try:
+        return holder.extensions.get_extension_for_class(getattr(x509, name)).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def extension_facts(certificate: Any) -> dict[str, Any]:
+    """What the extensions of a certificate say about names, addresses and authorities below; empty where nothing."""
+    constraints, names = find_extension(certificate, "BasicConstraints"), find_extension(certificate, "NameConstraints")
+    alternative = find_extension(certificate, "SubjectAlternativeName")
+    points = find_extension(certificate, "CRLDistributionPoints") or ()
+    access = find_extension(certificate, "AuthorityInformationAccess") or ()
+    return {
+        "path_length": constraints.path_length if constraints else None,
+        "dns_names": alternative.get_values_for_type(x509.DNSName) if alternative else [],
+        "permitted_dns": _dns_values(names.permitted_subtrees) if names else [],
+        "crl_urls": [name.value for point in points for name in point.full_name or ()],
+        "issuer_urls": [description.access_location.value for description in access],
+    }
+
+
+def _dns_values(general_names: Any) -> list[str]:
+    return [name.value for name in general_names or () if isinstance(name, x509.DNSName)]
+
+
 def authority_key_identifier(issuer_certificate: Any, own: Any = None) -> Any:
     """What points at the issuer's key: the subject key identifier of its certificate.
 

@@ -18,11 +18,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorith
 )
 
 try:
-    from cryptography import exceptions
+    from cryptography import exceptions, x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 except ImportError:
-    exceptions = hashes = ec = padding = utils = missing_library("cryptography")
+    exceptions = x509 = hashes = ec = padding = utils = missing_library("cryptography")
 
 # AlgorithmIdentifier as DER: RFC 5758 (ECDSA), RFC 8017 with RFC 4055 (RSA), RFC 8410 (Ed25519).
 _ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
@@ -64,6 +64,11 @@ def signature_algorithm(key: Any, *, pss: bool = False) -> bytes:
     if rsa_padding(key, pss=pss) is not None:
         return _RSA_PSS_SHA256 if pss else _RSA_SHA256
     return {KeyAlgorithm.ED25519: _ED25519, KeyAlgorithm.EC_P384: _ECDSA_SHA384}.get(algorithm_of(key), _ECDSA_SHA256)
+
+
+def is_pss(signed: Any) -> bool:
+    """Whether a certificate or CRL of ``cryptography`` bears a signature of RSA-PSS."""
+    return bool(signed.signature_algorithm_oid == x509.SignatureAlgorithmOID.RSASSA_PSS)
 
 
 def sign_parts(key: Any, parts: list[bytes], *, pss: bool = False) -> bytes:
