@@ -10,8 +10,11 @@ DOCUMENTATION = r"""
 module: pki_authority
 short_description: Set up a certification authority whose key never leaves a token
 description:
-  - Makes the authority's key pair in the token, a self-signed certificate for it, and the store that keeps everything
-    the authority will ever sign.
+  - Makes the authority's key pair in the token, a certificate for it, and the store that keeps everything the
+    authority will ever sign. The certificate is self-signed, or that of an offline root which signs the CSR.
+  - Lets a new authority take over from the one that issues (O(replaces)). It stands by first, while gateways and
+    profiles learn to trust both; then it issues and the one before retires; with its last certificate that one is
+    gone.
   - The intention is stored before the key is made, so that a run that broke off is taken up where it ended.
   - When the store knows the authority, its key is never made again. A token that has lost it is an error of the
     modules that sign, since a new key could not replace it.
@@ -57,6 +60,60 @@ options:
         at any time and counts from the next CRL on.
     type: int
     default: 30
+  state:
+    description:
+      - V(active) for the authority that issues. V(standby) for one that replaces another and is only trusted yet.
+      - V(retired) takes an authority out of what has to be trusted. Refused while one of its certificates can be used.
+      - An authority that another one has replaced stays as it is under V(active), so that an inventory may keep its
+        label.
+    type: str
+    choices: [active, standby, retired]
+    default: active
+  replaces:
+    description:
+      - The O(hsm_key_label) of the authority that issues now, and that this new one takes over from.
+    type: str
+  offline_root:
+    description:
+      - Let another authority sign this one's certificate. The first run makes the key and RV(csr); a later one brings
+        the answer in O(chain_content) and O(chain_crls_content). Until then nothing can be issued.
+    type: bool
+    default: false
+  chain_content:
+    description:
+      - PEM of this authority's certificate and of every certificate above it, up to a root that signed itself.
+      - Anything but the complete answer to RV(csr) is refused, and nothing is changed.
+    type: str
+  chain_crls_content:
+    description:
+      - PEM of the CRL of every authority above this one, because OpenVPN checks every certificate of a chain and lets
+        nobody in while a CRL is missing or has expired. Give newer ones in time; older ones are refused.
+    type: str
+  rsa_pss:
+    description:
+      - Sign with RSA-PSS instead of PKCS#1 v1.5, where O(algorithm) is RSA and the token can.
+    type: bool
+    default: false
+  crl_urls:
+    description:
+      - URLs of the CRL (CRL distribution points) in the certificates that are issued from now on.
+    type: list
+    elements: str
+    default: []
+  issuer_urls:
+    description:
+      - URLs of the authority's certificate (authority information access) in the certificates that are issued from
+        now on.
+    type: list
+    elements: str
+    default: []
+  permitted_dns:
+    description:
+      - Name constraints of the authority's own certificate, the only DNS subtrees that it may sign for. Cannot be
+        changed later.
+    type: list
+    elements: str
+    default: []
   adopt_key:
     description:
       - Set up the authority with a key that is already in the token though the store knows nothing of it.
@@ -83,6 +140,35 @@ EXAMPLES = r"""
     common_name: Example Ltd VPN authority
     crl_validity_days: 14
     tls_crypt_v2_server_key: /var/lib/privatespace/authority/tls-crypt-v2-server.key
+
+- name: Ask an offline root for a certificate
+  privatespace.gateway.pki_authority:
+    hsm_module: /usr/lib/softhsm/libsofthsm2.so
+    hsm_token: privatespace
+    hsm_pin_file: /etc/privatespace/pin
+    common_name: Example Ltd VPN authority
+    offline_root: true
+  register: request # request.csr goes to the offline root
+
+- name: Bring the answer of the offline root
+  privatespace.gateway.pki_authority:
+    hsm_module: /usr/lib/softhsm/libsofthsm2.so
+    hsm_token: privatespace
+    hsm_pin_file: /etc/privatespace/pin
+    common_name: Example Ltd VPN authority
+    offline_root: true
+    chain_content: "{{ lookup('ansible.builtin.file', 'chain.pem') }}"
+    chain_crls_content: "{{ lookup('ansible.builtin.file', 'root-crl.pem') }}"
+
+- name: Let a new authority stand by
+  privatespace.gateway.pki_authority:
+    hsm_module: /usr/lib/softhsm/libsofthsm2.so
+    hsm_token: privatespace
+    hsm_pin_file: /etc/privatespace/pin
+    hsm_key_label: ca-2027
+    common_name: Example Ltd VPN authority 2027
+    replaces: ca
+    state: standby
 """
 
 RETURN = r"""
@@ -105,6 +191,22 @@ key_label:
   returned: success
   type: str
   sample: ca
+state:
+  description:
+    - V(absent), V(intended), V(requested), V(standby), V(active), V(retiring) or V(retired), as it is after the run.
+  returned: success
+  type: str
+  sample: active
+csr:
+  description: The request (PEM) for the offline root. Empty for an authority that signed its own certificate.
+  returned: success
+  type: str
+ca_chain:
+  description:
+    - Every certificate (PEM) that gateways and devices have to trust, the active authority's first. Empty where none
+      has its certificate yet.
+  returned: success
+  type: str
 """
 
 import os
@@ -141,6 +243,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.book i
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import Origin, authority_lock
 
+URL_LISTS = ("crl_urls", "issuer_urls", "permitted_dns")
+
 
 def argument_spec() -> dict[str, Any]:
     """The options of this module."""
@@ -151,6 +255,13 @@ def argument_spec() -> dict[str, Any]:
         "algorithm": {"type": "str", "choices": list(ALGORITHM_NAMES), "default": "ec-p256"},
         "validity_days": {"type": "int", "default": 3650},
         "crl_validity_days": {"type": "int", "default": 30},
+        "state": {"type": "str", "choices": ["active", "standby", "retired"], "default": "active"},
+        "replaces": {"type": "str"},
+        "offline_root": {"type": "bool", "default": False},
+        "chain_content": {"type": "str"},
+        "chain_crls_content": {"type": "str"},
+        "rsa_pss": {"type": "bool", "default": False},
+        **{name: {"type": "list", "elements": "str", "default": []} for name in URL_LISTS},
         "adopt_key": {"type": "bool", "default": False},
         "tls_crypt_v2_server_key": {"type": "path"},
     }

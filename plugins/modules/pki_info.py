@@ -116,6 +116,71 @@ authority:
       description: For how many days its CRLs are valid.
       type: int
       returned: success
+authorities:
+  description: Every authority of the store, the oldest first. More than one while one takes over from another.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    key_label:
+      description: The label of its key in the token.
+      type: str
+      returned: success
+    state:
+      description:
+        - V(intended) and V(requested) have no certificate yet. V(standby) is trusted and issues nothing yet. V(active)
+          issues. V(retiring) is trusted until its last certificate is gone. V(retired) is trusted no more.
+      type: str
+      returned: success
+    common_name:
+      description: The common name of its certificate.
+      type: str
+      returned: success
+    algorithm:
+      description: The algorithm of its key.
+      type: str
+      returned: success
+    certificate:
+      description: Its certificate (PEM), empty before it has one.
+      type: str
+      returned: success
+    fingerprint:
+      description: SHA-256 over the DER of its certificate, hexadecimal.
+      type: str
+      returned: success
+    not_after:
+      description: When its certificate expires (ISO 8601, UTC), or V(null).
+      type: str
+      returned: success
+    days_left:
+      description: Days until then, or V(null).
+      type: float
+      returned: success
+    crl_validity_days:
+      description: For how many days its CRLs are valid.
+      type: int
+      returned: success
+    replaces:
+      description: The label of the authority that it takes over from, empty for the first one.
+      type: str
+      returned: success
+    chain:
+      description: The certificates above it (PEM), empty where it is its own root.
+      type: str
+      returned: success
+    settings:
+      description: What the certificates hold that it issues.
+      type: dict
+      returned: success
+    usable:
+      description: How many of its certificates are neither revoked nor expired, by profile.
+      type: dict
+      returned: success
+      sample: {"client": 12, "server": 2}
+    crl:
+      description: Its newest CRL, as in RV(crl); V(null) where it needs none.
+      type: dict
+      returned: success
 crl:
   description: The CRL that was signed last. V(null) where there is none.
   returned: success

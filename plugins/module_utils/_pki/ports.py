@@ -22,22 +22,16 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcil
 
 
 class Issuer(KnownAuthority, Protocol):
-    """An authority as the store keeps it, with its certificate (DER) and the PEM of what is above it.
-
-    ``settings`` holds what its certificates carry besides; see :mod:`settings`.
-    """
+    """An authority as the store keeps it, with its certificate (DER), the PEM of its CSR and of what is above it."""
 
     @property
     def certificate(self) -> bytes: ...
 
     @property
+    def csr(self) -> str: ...
+
+    @property
     def chain(self) -> str: ...
-
-    @property
-    def chain_crls(self) -> str: ...
-
-    @property
-    def settings(self) -> Mapping[str, Any]: ...
 
 
 class OwedEntries(Protocol):

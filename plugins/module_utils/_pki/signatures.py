@@ -33,6 +33,17 @@ _RSA_PSS_SHA256 = bytes.fromhex(
     "304106092a864886f70d01010a3034a00f300d06096086480165030402010500"
     "a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120"
 )
+# What other authorities sign with, too: the family of the key, and the name of the hash in cryptography.
+_FOREIGN = {
+    _ECDSA_SHA256: ("ec", "SHA256"),
+    _ECDSA_SHA384: ("ec", "SHA384"),
+    bytes.fromhex("300a06082a8648ce3d040304"): ("ec", "SHA512"),
+    _RSA_SHA256: ("rsa", "SHA256"),
+    bytes.fromhex("300d06092a864886f70d01010c0500"): ("rsa", "SHA384"),
+    bytes.fromhex("300d06092a864886f70d01010d0500"): ("rsa", "SHA512"),
+    _RSA_PSS_SHA256: ("rsa", "SHA256"),
+    _ED25519: ("ed25519", ""),
+}
 
 
 def is_rsa(key: Any) -> bool:
@@ -85,6 +96,8 @@ def sign_parts(key: Any, parts: list[bytes], *, pss: bool = False) -> bytes:
 def is_signed_by(public_key: Any, signed_object: bytes) -> bool:
     """Whether a certificate or CRL (DER) was signed by the private half of a key.
 
+    Authorities of others may sign with another hash than ours do; SHA-1 is not accepted from anybody.
+
     :raises InputError: the DER is damaged.
     """
     whole = der.read_tag(signed_object, 0, len(signed_object), der.SEQUENCE)
@@ -92,22 +105,23 @@ def is_signed_by(public_key: Any, signed_object: bytes) -> bool:
     identifier = der.read_tag(signed_object, body.end, whole.end, der.SEQUENCE)
     signature = der.read_tag(signed_object, identifier.end, whole.end, der.BIT_STRING)
     algorithm = signed_object[identifier.start : identifier.end]
-    pss = is_rsa(public_key) and algorithm == _RSA_PSS_SHA256
-    if algorithm != signature_algorithm(public_key, pss=pss):
+    family, hash_name = _FOREIGN.get(algorithm, ("", ""))
+    if not algorithm_of(public_key).value.startswith(family or "none"):
         return False
     signed = memoryview(signed_object)[body.start : body.end]
+    content = signed_object[signature.content + 1 : signature.end]
     try:
-        _verify(public_key, signed_object[signature.content + 1 : signature.end], signed, pss=pss)
+        _verify(public_key, content, signed, hash_name=hash_name, pss=algorithm == _RSA_PSS_SHA256)
     except exceptions.InvalidSignature:
         return False
     return True
 
 
-def _verify(public_key: Any, signature: bytes, signed: memoryview, *, pss: bool) -> None:
-    algorithm = signing_hash(public_key)
-    if algorithm is None:
+def _verify(public_key: Any, signature: bytes, signed: memoryview, *, hash_name: str, pss: bool) -> None:
+    if not hash_name:
         public_key.verify(signature, bytes(signed))
         return
+    algorithm = getattr(hashes, hash_name)()
     digest, prehashed = _digest([signed], algorithm), utils.Prehashed(algorithm)
     if is_rsa(public_key):
         public_key.verify(signature, digest, rsa_padding(public_key, pss=pss), prehashed)

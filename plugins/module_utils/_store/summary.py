@@ -17,6 +17,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows i
     INTENDED,
     REVOKED,
     SUPERSEDED,
+    TRUSTED,
     VALID,
     Authority,
     Certificate,
@@ -25,6 +26,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.sessio
 
 EXPIRED = "expired"
 STATES = (VALID, SUPERSEDED, REVOKED, EXPIRED, INTENDED, ABANDONED)
+PROFILES = ("client", "server")
 DAY = timedelta(days=1)
 
 
@@ -45,13 +47,15 @@ def summarise(
     """
     counts = dict.fromkeys(STATES, 0)
     if session is None:
-        empty: dict[str, Any] = {"authority": None, "crl": None, "certificates": [], "audit": None}
+        empty: dict[str, Any] = {"authority": None, "authorities": [], "crl": None, "certificates": [], "audit": None}
         return {"store_exists": False, "counts": counts, **empty}
-    authority = authorities.find_authority(session, label)
+    known = authorities.load_authorities(session)
+    authority = authorities.successor_of(known, label) or authorities.find_authority(session, label)
     listed = certificates.load_all(session, names=names, expiring_after=None if include_expired else now)
     return {
         "store_exists": True,
         "authority": _authority_facts(authority, now) if authority else None,
+        "authorities": [_succession_facts(session, each, now) for each in known],
         "crl": _crl_facts(session, authority, now) if authority else None,
         "certificates": [_certificate_facts(certificate, now) for certificate in listed],
         "counts": {**counts, **certificates.count_certificates(session, now=now)},
@@ -71,6 +75,21 @@ def _authority_facts(authority: Authority, now: datetime) -> dict[str, Any]:
         "not_after": authority.not_after.isoformat() if authority.not_after else None,
         "days_left": _days(authority.not_after, now) if authority.not_after else None,
         "crl_validity_days": authority.crl_validity_days,
+    }
+
+
+def _succession_facts(session: StoreSession, authority: Authority, now: datetime) -> dict[str, Any]:
+    """One of several authorities: its state, who depends on it, and its CRL where one has to be kept fresh."""
+    trusted = authority.state in TRUSTED
+    return {
+        **_authority_facts(authority, now),
+        "replaces": authority.replaces,
+        "chain": authority.chain,
+        "settings": dict(authority.settings),
+        "usable": {
+            profile: authorities.count_usable(session, authority, now=now, profile=profile) for profile in PROFILES
+        },
+        "crl": _crl_facts(session, authority, now) if trusted else None,
     }
 
 
