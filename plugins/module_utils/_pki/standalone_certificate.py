@@ -172,7 +172,7 @@ def plan_certificate(
     reasons = ["there is none"] if there is None else _reasons(wanted, there, now=now)
     if wanted.issuer is None and {KEY, SUBJECT} & set(reasons):
         raise StateError(
-            f"There is a certificate of the authority '{certificates.common_name_of(there)}' already, with "
+            f"There is a certificate of '{certificates.common_name_of(there)}' already, with "
             f"{' and '.join(reason for reason in (KEY, SUBJECT) if reason in reasons)}.",
             remedy="It is not replaced, since nothing that it signed would verify any more. Correct 'hsm_key_label' "
             "and 'common_name', or give another 'path'.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from integration.hsm.authority import Authority, authority
+from integration.hsm.judges import pkilint, run_program
 from integration.softhsm import SoftToken, make_token
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import profiles
@@ -20,20 +19,6 @@ ADDRESSES: dict[str, Any] = {
     "crl_urls": ("http://pki.example.net/ca.crl",),
     "issuer_urls": ("http://pki.example.net/ca.crt",),
 }
-
-
-def _run(*command: str, cwd: Path, fails: bool = False) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
-    output = done.stdout + done.stderr
-    assert (done.returncode != 0) is fails, f"{' '.join(command)}\n{output}"
-    return output
-
-
-def _pkilint(*command: str, cwd: Path) -> None:
-    """Run a linter of pkilint at WARNING; it must have nothing to say."""
-    program, *rest = command
-    output = _run(str(Path(sys.executable).with_name(program)), "lint", *rest, "-s", "WARNING", cwd=cwd)
-    assert output.strip() == "", output
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: f"{kind[0]}{'-pss' if kind[1] else ''}")
@@ -64,30 +49,32 @@ def test_everything_passes_every_judge(issued: tuple[Authority, Any]) -> None:
 
 def _pkilint_has_nothing_to_say(ca: Authority) -> None:
     for name in ("ca", *LEAVES):
-        _pkilint("lint_pkix_cert", f"{name}.crt", cwd=ca.folder)
+        pkilint("lint_pkix_cert", f"{name}.crt", cwd=ca.folder)
     # pkilint 0.13.3 verifies every RSA signature of a chain as PKCS#1 v1.5; OpenSSL and GnuTLS verify those of PSS.
     for name in () if ca.pss else LEAVES:
-        _pkilint("lint_pkix_signer_signee_cert_chain", "ca.crt", f"{name}.crt", cwd=ca.folder)
-    _pkilint("lint_crl", "-t", "CRL", "-p", "PKIX", "crl.pem", cwd=ca.folder)
+        pkilint("lint_pkix_signer_signee_cert_chain", "ca.crt", f"{name}.crt", cwd=ca.folder)
+    pkilint("lint_crl", "-t", "CRL", "-p", "PKIX", "crl.pem", cwd=ca.folder)
 
 
 def _openssl_agrees(ca: Authority) -> None:
     verify = ("openssl", "verify", "-x509_strict", "-CAfile", "ca.crt", "-CRLfile", "crl.pem", "-crl_check_all")
-    _run(*verify, "-purpose", "sslserver", "gateway-cambridge.crt", cwd=ca.folder)
-    _run(*verify, "-purpose", "sslclient", "bob@phone.crt", cwd=ca.folder)
-    assert "certificate revoked" in _run(*verify, "alice@laptop.crt", cwd=ca.folder, fails=True)
-    _run(*verify, "-purpose", "sslserver", "bob@phone.crt", cwd=ca.folder, fails=True)
-    assert "verify OK" in _run("openssl", "crl", "-in", "crl.pem", "-CAfile", "ca.crt", "-noout", cwd=ca.folder)
-    text = _run("openssl", "crl", "-in", "crl.der", "-inform", "DER", "-noout", "-text", cwd=ca.folder)
+    run_program(*verify, "-purpose", "sslserver", "gateway-cambridge.crt", cwd=ca.folder)
+    run_program(*verify, "-purpose", "sslclient", "bob@phone.crt", cwd=ca.folder)
+    assert "certificate revoked" in run_program(*verify, "alice@laptop.crt", cwd=ca.folder, fails=True)
+    run_program(*verify, "-purpose", "sslserver", "bob@phone.crt", cwd=ca.folder, fails=True)
+    assert "verify OK" in run_program("openssl", "crl", "-in", "crl.pem", "-CAfile", "ca.crt", "-noout", cwd=ca.folder)
+    text = run_program("openssl", "crl", "-in", "crl.der", "-inform", "DER", "-noout", "-text", cwd=ca.folder)
     for expected in ("X509v3 CRL Number: \n                2", "Superseded", "Invalidity Date"):
         assert expected in text
 
 
 def _gnutls_agrees(ca: Authority) -> None:
-    judged = _run("certtool", "--verify-crl", "--load-ca-certificate", "ca.crt", "--infile", "crl.pem", cwd=ca.folder)
+    judged = run_program(
+        "certtool", "--verify-crl", "--load-ca-certificate", "ca.crt", "--infile", "crl.pem", cwd=ca.folder
+    )
     assert "Verification output: Verified." in judged
     chain = ca.write("chain.pem", (ca.folder / "bob@phone.crt").read_text() + (ca.folder / "ca.crt").read_text())
-    assert "Chain verification output: Verified." in _run(
+    assert "Chain verification output: Verified." in run_program(
         "certtool", "--verify-chain", "--infile", str(chain), cwd=ca.folder
     )
 
