@@ -57,17 +57,23 @@ def find_extension(holder: Any, name: str) -> Any:
 
 def extension_facts(certificate: Any) -> dict[str, Any]:
     """What the extensions of a certificate say about names, addresses and authorities below; empty where nothing."""
-    constraints, names = find_extension(certificate, "BasicConstraints"), find_extension(certificate, "NameConstraints")
+    constraints = find_extension(certificate, "BasicConstraints")
     alternative = find_extension(certificate, "SubjectAlternativeName")
     points = find_extension(certificate, "CRLDistributionPoints") or ()
     access = find_extension(certificate, "AuthorityInformationAccess") or ()
     return {
         "path_length": constraints.path_length if constraints else None,
         "dns_names": alternative.get_values_for_type(x509.DNSName) if alternative else [],
-        "permitted_dns": _dns_values(names.permitted_subtrees) if names else [],
+        "permitted_dns": constrained_dns(certificate)[0],
         "crl_urls": [name.value for point in points for name in point.full_name or ()],
         "issuer_urls": [description.access_location.value for description in access],
     }
+
+
+def constrained_dns(certificate: Any) -> tuple[list[str], list[str]]:
+    """The DNS subtrees that an authority may certify alone, and those that it may not; empty where it may all."""
+    names = find_extension(certificate, "NameConstraints")
+    return ([], []) if names is None else (_dns_values(names.permitted_subtrees), _dns_values(names.excluded_subtrees))
 
 
 def _dns_values(general_names: Any) -> list[str]:

@@ -19,6 +19,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import certificates
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.extensions import (
+    constrained_dns,
     extension_facts,
     extensions_of,
     find_extension,
@@ -128,7 +129,7 @@ def require_issuer(wanted: WantedCertificate) -> None:
             remedy="Give another 'common_name'.",
         )
     _require_path_length(wanted.profile, find_extension(issuer, "BasicConstraints").path_length, name)
-    _require_permitted((*wanted.dns_names, *wanted.permitted_dns), extension_facts(issuer)["permitted_dns"], name)
+    _require_permitted((*wanted.dns_names, *wanted.permitted_dns), *constrained_dns(issuer), issuer=name)
 
 
 def _require_path_length(profile: Profile, allowed: int | None, name: str) -> None:
@@ -146,11 +147,14 @@ def _require_path_length(profile: Profile, allowed: int | None, name: str) -> No
         )
 
 
-def _require_permitted(names: tuple[str, ...], permitted: list[str], issuer: str) -> None:
-    outside = [name for name in names if permitted and not any(is_within(name, subtree) for subtree in permitted)]
-    if outside:
+def _require_permitted(names: tuple[str, ...], permitted: list[str], excluded: list[str], *, issuer: str) -> None:
+    for name in names:
+        inside = not permitted or any(is_within(name, subtree) for subtree in permitted)
+        if inside and not any(is_within(name, subtree) for subtree in excluded):
+            continue
+        allowed = f"names in {', '.join(permitted)} only" if permitted else "other names"
         raise StateError(
-            f"The authority '{issuer}' may certify names in {', '.join(permitted)} only, not '{outside[0]}'.",
+            f"The authority '{issuer}' may certify {allowed}, not '{name}'.",
             remedy="Correct 'dns_names' or 'permitted_dns', or use another authority.",
         )
 

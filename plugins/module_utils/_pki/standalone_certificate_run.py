@@ -15,7 +15,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import certificates
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import standalone_certificate as plan
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import standalone_inputs as inputs
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import check_days
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import Profile, parse_profile
 
 DEFAULT_AUTHORITY_DAYS, DEFAULT_DAYS = 3650, 365
@@ -177,5 +176,5 @@ def _read_profile(options: Mapping[str, Any], *, self_signed: bool) -> Profile:
 def _read_days(options: Mapping[str, Any], *, self_signed: bool) -> int:
     default = DEFAULT_AUTHORITY_DAYS if self_signed or options["profile"] == "ca" else DEFAULT_DAYS
     days = default if options["validity_days"] is None else int(options["validity_days"])
-    check_days(validity_days=days, renewal_days=options["renewal_days"])
+    inputs.check_periods(validity_days=days, renewal_days=options["renewal_days"])
     return days

@@ -23,6 +23,7 @@ ANYBODY_WRITES = 0o022
 LONGEST_DNS_NAME = 253
 FIRST_YEAR = 1950  # the first that the UTCTime of a certificate can tell
 LONGEST_COMMON_NAME = 64
+LONGEST_VALIDITY_DAYS = 36525
 LARGEST_NUMBER = 2**159  # of a CRL: 20 bytes, says RFC 5280
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -200,5 +201,7 @@ def check_periods(*, validity_days: int, renewal_days: int, number: int | None =
     :raises InputError: naming the option.
     """
     check_days(validity_days=validity_days, renewal_days=renewal_days)
+    if validity_days > LONGEST_VALIDITY_DAYS:
+        raise InputError(f"The option 'validity_days' must be {LONGEST_VALIDITY_DAYS} at most: a hundred years.")
     if number is not None and not 0 < number < LARGEST_NUMBER:
         raise InputError("The option 'number' must be 1 or more, and fit into 20 bytes.")

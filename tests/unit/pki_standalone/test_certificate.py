@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from unit.pki.authority import NOW, Authority, authority, device, key
 from unit.pki_standalone.desk import Desk, csr, reasons
 
@@ -247,6 +248,24 @@ def test_a_path_length_lets_an_intermediate_issue() -> None:
         below.certificate(**{**options, "profile": "ca", "common_name": "Deep"})
 
 
+def test_a_subtree_that_the_issuer_may_not_certify_is_refused() -> None:
+    """CA (of another program, all of example.net but secret.example.net) -> www. Valid outside of secret only."""
+    own = key("ec-p256")
+    subtrees = [x509.DNSName("example.net")], [x509.DNSName("secret.example.net")]
+    start, end = certificates.validity(NOW, days=3650)
+    name = certificates.subject_of("Constrained")
+    extensions = (x509.BasicConstraints(ca=True, path_length=None), x509.NameConstraints(*subtrees))
+    builder = x509.CertificateBuilder(name, name, own.public_key(), 1, start, end)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=True)
+    issuer = certificates.certificate_pem(builder.sign(own, hashes.SHA256()))
+    options: dict[str, Any] = {"ca_content": issuer, "csr_content": csr(), "profile": "server"}
+    assert Desk(own).certificate(**options, dns_names=["www.example.net"])[0].needed
+    for outside in ("www.secret.example.net", "secret.example.net", "example.org"):
+        with pytest.raises(StateError, match=rf"may certify names in example\.net only, not '{outside}'"):
+            Desk(own).certificate(**options, dns_names=[outside])
+
+
 @pytest.mark.parametrize(("length", "allowed"), [(0, True), (1, False), (-1, False)])
 def test_a_path_length_ends_below_that_of_the_issuer(length: int, allowed: bool) -> None:
     desk, _leaf = _issuing(path_length=1)
@@ -283,6 +302,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"path_length": 1}, r"The option 'path_length' is not for the profile 'server'"),
     ({"profile": "ca", "dns_names": [], "path_length": -2}, r"Give 0 or more; -1 for no limit"),
     ({"validity_days": 0}, r"'validity_days' must be 1 or more"),
+    ({"validity_days": 36526}, r"'validity_days' must be 36525 at most"),
     ({"validity_days": 30}, r"'renewal_days' must be from 0 to 29"),
     ({"renewal_days": -1}, r"'renewal_days' must be from 0 to 364"),
     ({"rsa_pss": True}, r"RSA-PSS was asked of a key of the kind ec-p256"),

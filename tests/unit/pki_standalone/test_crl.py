@@ -282,6 +282,7 @@ BAD: list[tuple[list[dict[str, Any]], dict[str, Any], str]] = [
     ([{"certificate_content": "garbage"}], {}, r"'certificate_content': One certificate in PEM was expected"),
     ([], {"ca_content": "garbage"}, r"The option 'ca_content': One certificate in PEM was expected"),
     ([], {"validity_days": 0}, r"'validity_days' must be 1 or more"),
+    ([], {"validity_days": 10**9}, r"'validity_days' must be 36525 at most"),
     ([], {"renewal_days": 30}, r"'renewal_days' must be from 0 to 29"),
     ([], {"number": 0}, r"The option 'number' must be 1 or more"),
     ([], {"number": 2**159}, r"The option 'number' must be 1 or more, and fit into 20 bytes"),
