@@ -203,7 +203,7 @@ csr:
   type: str
 ca_chain:
   description:
-    - Every certificate (PEM) that gateways and devices have to trust, the active authority's first. Empty where none
+    - Every certificate (PEM) that gateways and devices have to trust, the oldest authority's first. Empty where none
       has its certificate yet.
   returned: success
   type: str
