@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
 
@@ -41,28 +42,43 @@ def write_atomic(path: Path, content: bytes, *, mode: int) -> None:
     :param mode: Permission bits, for example ``0o600``.
     :raises FileError: and the old file stands.
     """
+    with replacing(path, mode=mode) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
+    """A stream for the new content of a file, which takes the file's name once the block has ended well.
+
+    It can be read back inside the block. The promises are those of :func:`write_atomic`.
+
+    :raises FileError: and the old file stands.
+    """
     try:
-        _replace(path, content, mode)
+        with _temporary(path, mode) as stream:
+            yield stream
+        sync_folder(path.parent)
     except OSError as error:
         raise FileError(
             f"Cannot write {path}: {error.strerror}.", remedy="The previous content is still in place."
         ) from error
 
 
-def _replace(path: Path, content: bytes, mode: int) -> None:
+@contextmanager
+def _temporary(path: Path, mode: int) -> Iterator[IO[bytes]]:
     descriptor, name = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.")
+    os.close(descriptor)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with Path(name).open("r+b") as stream:
             _take_over_owner(path, stream.fileno())
             os.fchmod(stream.fileno(), mode)
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def _take_over_owner(path: Path, descriptor: int) -> None:

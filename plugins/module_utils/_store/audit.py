@@ -43,6 +43,8 @@ CERTIFICATE_ABANDONED = "certificate.abandoned"
 CERTIFICATE_REVOKED = "certificate.revoked"
 CRL_INTENDED = "crl.intended"
 CRL_SIGNED = "crl.signed"
+BACKUP_BEGUN = "backup.begun"
+STORE_RESTORED = "store.restored"
 
 
 @dataclass(frozen=True)

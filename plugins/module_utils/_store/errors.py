@@ -17,11 +17,12 @@ try:
 except ImportError:
     sa = missing_library("SQLAlchemy")
 
+DAMAGED = "is damaged"
 # What SQLite, PostgreSQL and its client say (in lower case), what it means, and what mends it; the first that fits.
 _KNOWN = (
     (
         ("not a database", "malformed", "disk image"),
-        "is damaged",
+        DAMAGED,
         "Restore it from its last backup; do not make a new one, or revoked users get access again.",
     ),
     (
@@ -57,7 +58,14 @@ _KNOWN = (
 
 
 class StoreError(CollectionError):
-    """The store could not be read or written. A transaction that was open has been rolled back."""
+    """The store could not be read or written. A transaction that was open has been rolled back.
+
+    :param damaged: Whether its file is no readable database any more.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", damaged: bool = False) -> None:
+        super().__init__(message, remedy=remedy)
+        self.damaged = damaged
 
 
 class StoreMissingError(StateError):
@@ -85,7 +93,8 @@ def explain(shown: str, error: Exception) -> StoreError:
         return lost(shown, cause)
     for signs, what, remedy in _KNOWN:
         if any(sign in cause.lower() for sign in signs):
-            return StoreError(f"The store {shown} {what} ({_first_line(cause)}).", remedy=remedy)
+            message = f"The store {shown} {what} ({_first_line(cause)})."
+            return StoreError(message, remedy=remedy, damaged=what == DAMAGED)
     return StoreError(f"The store {shown} refused an operation: {_first_line(cause)}.")
 
 

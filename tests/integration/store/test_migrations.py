@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,9 @@ def raw(location: StoreLocation) -> Iterator[Any]:
         with psycopg.connect(re.sub("[+]psycopg", "", location.url)) as connection:
             yield connection
         return
-    connection = sqlite3.connect(location.path)
-    try:
-        yield connection
-        connection.commit()
-    finally:
-        connection.close()
+    with closing(sqlite3.connect(location.path)) as file:
+        yield file
+        file.commit()
 
 
 def contents(location: StoreLocation) -> Mapping[str, list[Any]]:
