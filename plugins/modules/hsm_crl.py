@@ -163,7 +163,7 @@ EXAMPLES = r"""
         revoked_at: "2026-11-22T14:00:00Z"
         invalidity_date: "2026-11-20T00:00:00Z"
       - serial: "0x1d3a52f6c7d1b9a0e3f5c6d7e8f90a1b2c3d4e5f"
-      - certificate_path: /etc/pki/example/issued/old-server.pem
+      - certificate_path: /etc/pki/example/revoked/www-2025.pem
         reason: superseded
 
 - name: Have the first CRL of an authority that has revoked nothing, and return it only
