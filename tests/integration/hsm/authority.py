@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,10 +62,16 @@ class Authority:
     def revoke(self, *revoked: Any, number: int = 1, name: str = "crl.pem") -> bytes:
         """The CRL (DER) with these certificates, superseded; its PEM is written."""
         now = datetime.now(UTC)
-        entries = [Revocation(each.serial_number, now, Reason.SUPERSEDED, now).encode_entry() for each in revoked]
+        return self.publish(
+            [Revocation(each.serial_number, now, Reason.SUPERSEDED, now) for each in revoked], number=number, name=name
+        )
+
+    def publish(self, revocations: Sequence[Revocation], *, number: int, name: str) -> bytes:
+        """A CRL (DER) of these entries; its PEM is written."""
+        now = datetime.now(UTC)
         crl = build_crl(
-            entries, number=number, this_update=next_this_update(now, None), next_update=now + timedelta(days=7),
-            **self.issuer,
+            [each.encode_entry() for each in revocations], number=number, this_update=next_this_update(now, None),
+            next_update=now + timedelta(days=7), **self.issuer,
         )  # fmt: skip
         self.write(name, crl_to_pem(crl).decode("ascii"))
         return crl
@@ -80,10 +86,14 @@ class Authority:
 def authority(token: SoftToken, folder: Path, *, algorithm: str = "ec-p256", pss: bool = False) -> Iterator[Authority]:
     """A new authority with a key of that kind in the token; ``ca.crt`` is written."""
     with opened(token) as session:
-        key = session.generate_key("ca", algorithm)
-        start, end = certificates.validity(datetime.now(UTC), days=3650)
-        serial = certificates.serial_from(os.urandom(20))
-        spec = certificates.CertificateSpec("Test CA", profiles.CA, key.public_key(), serial, start, end)
-        made = Authority(folder, key, certificates.build_certificate(spec, issuer_key=key, pss=pss), pss)
-        made.write("ca.crt", certificates.certificate_pem(made.certificate))
-        yield made
+        yield self_signed(session.generate_key("ca", algorithm), folder, pss=pss)
+
+
+def self_signed(key: Any, folder: Path, *, pss: bool = False, profile: profiles.Profile = profiles.CA) -> Authority:
+    """An authority of a key in an open session; ``ca.crt`` is written."""
+    start, end = certificates.validity(datetime.now(UTC), days=3650)
+    serial = certificates.serial_from(os.urandom(20))
+    spec = certificates.CertificateSpec("Test CA", profile, key.public_key(), serial, start, end)
+    made = Authority(folder, key, certificates.build_certificate(spec, issuer_key=key, pss=pss), pss)
+    made.write("ca.crt", certificates.certificate_pem(made.certificate))
+    return made
