@@ -16,7 +16,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
     InputError,
     StateError,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import certificates
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.extensions import (
     constrained_dns,
@@ -27,11 +26,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.extensio
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import Profile, profile_of
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.signatures import is_pss, rsa_padding
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.standalone_inputs import is_within
-
-try:
-    from cryptography import x509
-except ImportError:
-    x509 = missing_library("cryptography")
 
 KEY, SUBJECT = "another public key", "another subject"
 

@@ -55,11 +55,13 @@ class Desk:
     """What the runs touch.
 
     :param signer: The private key in the token.
+    :param liar: Signs in its place once the pair is proven, as a token that makes wrong signatures would.
     :param hidden: The token shows public keys to those who logged in only.
     """
 
     signer: Any
     now: datetime = NOW
+    liar: Any = None
     hidden: bool = False
     contents: dict[Path, tuple[bytes, int]] = field(default_factory=dict)
     logins: int = 0
@@ -69,7 +71,7 @@ class Desk:
     def open_key(self, public_key: Any) -> Iterator[Any]:
         self.logins += 1
         prove_pair(self.signer.public_key() if public_key is None else public_key, self.signer)
-        yield self.signer
+        yield self.liar or self.signer
 
     def random_bytes(self, count: int) -> bytes:
         self._chance += 1

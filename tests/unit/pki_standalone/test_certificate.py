@@ -345,6 +345,7 @@ def test_an_issuer_that_is_no_authority_is_refused() -> None:
     desk = Desk(key("ec-p256", 7))
     with pytest.raises(StateError, match="'alice@laptop' is not that of an authority"):
         desk.certificate(ca_content=alice, csr_content=csr(), profile="server")
+    assert desk.logins == 0
 
 
 def test_an_issuer_that_may_not_sign_certificates_is_refused() -> None:
@@ -353,15 +354,18 @@ def test_an_issuer_that_may_not_sign_certificates_is_refused() -> None:
     start, end = certificates.validity(NOW, days=3650)
     spec = certificates.CertificateSpec("Weak", weak, own.public_key(), 1, start, end)
     issuer = Authority(own, certificates.build_certificate(spec, issuer_key=own))
+    desk = Desk(own)
     with pytest.raises(StateError, match="does not allow key_cert_sign"):
-        Desk(own).certificate(ca_content=_pem(issuer), csr_content=csr(), profile="server")
+        desk.certificate(ca_content=_pem(issuer), csr_content=csr(), profile="server")
+    assert desk.logins == 0
 
 
 def test_an_expired_issuer_signs_nothing() -> None:
     desk, leaf = _issuing()
     desk.now = NOW + timedelta(days=4000)
-    with pytest.raises(StateError, match="The certificate of the issuer 'Root' is valid from"):
-        desk.certificate(**leaf)
+    for check in (True, False):
+        with pytest.raises(StateError, match="The certificate of the issuer 'Root' is valid from"):
+            desk.certificate(**leaf, check=check)
     assert Path("www.pem") not in desk.contents
 
 
@@ -369,6 +373,14 @@ def test_a_key_that_is_not_the_issuers_signs_nothing() -> None:
     desk, leaf = _issuing()
     desk.signer = key("ec-p256", 1)
     with pytest.raises(StateError, match="does not belong to the public key"):
+        desk.certificate(**leaf)
+    assert Path("www.pem") not in desk.contents
+
+
+def test_a_wrong_signature_of_the_token_is_not_used() -> None:
+    desk, leaf = _issuing()
+    desk.liar = key("ec-p256", 1)
+    with pytest.raises(StateError, match="does not bear the signature of 'Root'"):
         desk.certificate(**leaf)
     assert Path("www.pem") not in desk.contents
 

@@ -171,6 +171,30 @@ def test_a_crl_of_another_program_is_completed() -> None:
     assert (made["number"], made["this_update"]) == (1, "2026-11-01T12:00:01+00:00")
 
 
+def test_a_crl_without_a_number_is_completed() -> None:
+    """With a key identifier, and the dates and the list that are asked for."""
+    desk, options = _ca()
+    issuer = authority()
+    builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, NOW, NOW + timedelta(days=30))
+    pointer = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
+    signed = builder.add_extension(pointer, critical=False).sign(issuer.key, hashes.SHA256())
+    desk.contents[Path("ca.crl")] = (signed.public_bytes(Encoding.DER), 0o644)
+    desk.now = NOW + timedelta(hours=1)
+    assert reasons(desk.crl(**options)[0]) == ["it has no number or no key identifier"]
+
+
+def test_the_mode_is_put_right_without_a_login() -> None:
+    desk, options = _ca()
+    desk.crl(**options)
+    content, _mode = desk.contents[Path("ca.crl")]
+    desk.contents[Path("ca.crl")] = (content, 0o600)
+    change, _result = desk.crl(**options)
+    assert change.before["files"] == {"path": "current, mode 0644", "der_path": "current, mode 0600"}
+    assert desk.contents[Path("ca.crl")] == (content, 0o644)
+    assert desk.logins == 1
+    assert desk.crl(**options, mode="0640")[0].after["files"]["path"] == "current, mode 0640"
+
+
 @pytest.mark.parametrize("missing", [*FILES, "both"])
 def test_a_missing_file_is_written_again(missing: str) -> None:
     """One file is mended from the other one without a login; without either the first CRL is signed again."""
@@ -335,8 +359,10 @@ def test_the_crl_of_another_authority_is_not_replaced() -> None:
 
 def test_an_issuer_that_is_no_authority_is_refused() -> None:
     alice = certificates.certificate_pem(device(authority(), days=300))
+    desk = Desk(key("ec-p256", 7))
     with pytest.raises(StateError, match="'alice@laptop' is not that of an authority"):
-        Desk(key("ec-p256", 7)).crl(ca_content=alice, **FILES)
+        desk.crl(ca_content=alice, **FILES)
+    assert desk.logins == 0
 
 
 def test_an_issuer_that_may_not_sign_crls_is_refused() -> None:
@@ -345,8 +371,18 @@ def test_an_issuer_that_may_not_sign_crls_is_refused() -> None:
     start, end = certificates.validity(NOW, days=3650)
     spec = certificates.CertificateSpec("Weak", weak, own.public_key(), 1, start, end)
     pem = certificates.certificate_pem(certificates.build_certificate(spec, issuer_key=own))
+    desk = Desk(own)
     with pytest.raises(StateError, match="does not allow crl_sign"):
-        Desk(own).crl(ca_content=pem, **FILES)
+        desk.crl(ca_content=pem, **FILES)
+    assert desk.logins == 0
+
+
+def test_a_wrong_signature_of_the_token_is_not_used() -> None:
+    desk, options = _ca()
+    desk.liar = key("ec-p256", 1)
+    with pytest.raises(StateError, match="signature .*'Test CA'"):
+        desk.crl(**options)
+    assert desk.contents == {}
 
 
 def test_an_expired_issuer_signs_nothing() -> None:
