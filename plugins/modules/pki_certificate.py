@@ -17,6 +17,8 @@ description:
     the token.
   - A CSR with another key replaces the certificate and revokes the one before it with the reason C(superseded).
     A renewed certificate can be used until it expires, so that the gateway has time to take up its successor.
+  - A certificate of another authority than the one that issues certificates of gateways now is renewed. While
+    one authority takes over from another, that is the one before as long as clients hold certificates of it.
 version_added: "0.1.0"
 author:
   - Private Space Gateway contributors (@privatespace)

@@ -300,6 +300,34 @@ audit:
       type: list
       elements: str
       returned: success
+running:
+  description:
+    - How far the run is that is signing certificates on this host at the moment, as of at most five seconds ago.
+      V(null) where there is none, or it began less than five seconds ago.
+    - The run writes the same into the journal of the host.
+  returned: success
+  type: dict
+  contains:
+    done:
+      description: How many certificates are signed.
+      type: int
+      returned: success
+    total:
+      description: How many there will be.
+      type: int
+      returned: success
+    rate_per_second:
+      description: How many were signed in a second on average.
+      type: float
+      returned: success
+    seconds_left:
+      description: How many seconds the rest takes at that rate.
+      type: int
+      returned: success
+    pid:
+      description: The process that signs.
+      type: int
+      returned: success
 """
 
 from typing import Any
@@ -308,12 +336,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.progress import read_progress
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import report
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.store_options import (
     failing,
     store_argument_spec,
     store_options,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import open_for_run
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.summary import summarise
 
@@ -339,14 +369,17 @@ def main() -> None:
     ):
         report(
             module,
-            lambda: summarise(
-                session,
-                label=params["hsm_key_label"],
-                now=utc_now(),
-                names=params["names"],
-                include_expired=params["include_expired"],
-                check_audit=params["check_audit"],
-            ),
+            lambda: {
+                **summarise(
+                    session,
+                    label=params["hsm_key_label"],
+                    now=utc_now(),
+                    names=params["names"],
+                    include_expired=params["include_expired"],
+                    check_audit=params["check_audit"],
+                ),
+                "running": read_progress(parse_location(params["store"]).progress_path),
+            },
         )
 
 

@@ -13,11 +13,17 @@ description:
   - Compares a list of users and their devices with the authority's store, and issues, renews, reissues and revokes
     certificates until they agree. One call logs in to the token once, however many users there are.
   - The names of everything that is going to be signed are stored before the first signature, and every
-    certificate and revocation is stored before this module returns. All certificates of a call are stored
-    together or not at all; revocations are stored first.
+    certificate and revocation is stored before this module returns. Revocations are stored first; the certificates
+    of a call are stored together.
+  - When the token fails in the middle of a call, what it has signed by then is stored and delivered in the result of
+    the failure, and every other device is listed there with the outcome V(failed). Running again completes it.
   - A device has one current certificate. A renewed certificate can be used beside its successor until it
-    expires, which is at most O(renewal_days) away, so that nobody is locked out before the new profile has
-    arrived. Reissuing or removing a device revokes every certificate that can still be used under its name.
+    expires, so that nobody is locked out before the new profile has arrived. Reissuing or removing a device revokes
+    every certificate that can still be used under its name.
+  - A certificate that never left the run which signed it, because that run was killed, has lost its key. The next run
+    revokes it and issues the device another one (outcome V(reissued)).
+  - A call that takes longer writes how far it is to the journal every five seconds, and
+    RV(privatespace.gateway.pki_info#module:running) shows it.
   - Revocations take effect with the next CRL, see M(privatespace.gateway.pki_crl).
 version_added: "0.1.0"
 author:
@@ -60,6 +66,23 @@ options:
         type: str
         choices: [present, absent]
         default: present
+      reason:
+        description:
+          - Why the user's certificates are revoked when O(users[].state=absent), as the CRL tells it (RFC 5280).
+            By default V(cessationOfOperation).
+        type: str
+        choices: &reasons
+          - unspecified
+          - keyCompromise
+          - affiliationChanged
+          - superseded
+          - cessationOfOperation
+          - privilegeWithdrawn
+      invalidity_date:
+        description:
+          - Since when the keys of a user with O(users[].state=absent) must be taken to have been in wrong hands
+            (ISO 8601, UTC where no zone is given). Not in the future.
+        type: str
       devices:
         description:
           - The user's devices. By default one named V(default) when O(users[].state=present).
@@ -74,19 +97,43 @@ options:
             default: default
           reissue:
             description:
-              - Issue a new certificate and revoke the old one with the reason C(superseded), for example because the
-                device or its profile was lost. Happens in every run that asks for it.
+              - Issue a new certificate and revoke the old one, for example because the device or its profile was lost.
+                Happens in every run that asks for it.
             type: bool
             default: false
+          reason:
+            description:
+              - Why the old certificate is revoked, as the CRL tells it (RFC 5280). Give V(keyCompromise) for a device
+                or a profile that was lost or stolen.
+              - Only with O(users[].devices[].reissue=true), then by default V(superseded), or with
+                O(users[].state=absent), then by default that of the user.
+            type: str
+            choices: *reasons
+          invalidity_date:
+            description:
+              - Since when the key must be taken to have been in wrong hands (ISO 8601, UTC where no zone is given).
+                Not in the future. Only where O(users[].devices[].reason) may be given.
+            type: str
           csr_content:
             description:
               - A CSR (PEM) of the device's own key. Only its key is used; names and usages are decided here.
               - A CSR with another key than the current certificate has reissues the device.
               - By default a key is made in memory and returned in RV(deliveries) once; it is never stored.
             type: str
+          pkcs12_password:
+            description:
+              - Deliver a PKCS#12 with this password, too. 8 to 128 printable characters of ASCII.
+              - Not with O(users[].devices[].csr_content), since the key is not here then.
+            type: str
   purge:
     description:
       - Revoke the certificates of all users and devices that are not in O(users).
+    type: bool
+    default: false
+  renew_retiring:
+    description:
+      - Renew the certificates of devices in O(users) that were issued by another authority than the one that issues
+        now. The old ones can be used until they expire.
     type: bool
     default: false
   missing_ok:
@@ -110,6 +157,19 @@ options:
       - Renew a certificate that has fewer days than this left. Must be less than O(validity_days).
     type: int
     default: 30
+  pkcs12:
+    description:
+      - Deliver a PKCS#12 for every device that gets a certificate, for programs that take key, certificate and chain in
+        one file. A device without a password gets one made of 125 random bits.
+      - Needs that no device brings a CSR. Making one takes some hundredths of a second, as does every guess at its
+        password.
+    type: bool
+    default: false
+  pkcs12_password:
+    description:
+      - Deliver a PKCS#12 with this password for every device that has none of its own. 8 to 128 printable characters of
+        ASCII.
+    type: str
   tls_crypt_v2_server_key:
     description:
       - Path of the tls-crypt-v2 server key. When given, every delivery holds a client key that is wrapped with it.
@@ -160,14 +220,30 @@ EXAMPLES = r"""
         devices:
           - name: laptop
             reissue: true
+            reason: keyCompromise
+            invalidity_date: "2026-11-20T17:30:00Z"
   no_log: true
   register: reissued
+
+- name: Move carol to the authority that has taken over, and give her phone a PKCS#12
+  privatespace.gateway.pki_users:
+    hsm_module: /usr/lib/softhsm/libsofthsm2.so
+    hsm_token: privatespace
+    hsm_pin_file: /etc/privatespace/pin
+    renew_retiring: true
+    pkcs12: true
+    users:
+      - name: carol
+        devices:
+          - name: phone
+  no_log: true
+  register: moved
 """
 
 RETURN = r"""
 users:
   description: What became of every device, in the order of O(users); devices that O(purge) removed come last.
-  returned: success
+  returned: success, and when the token failed in the middle
   type: list
   elements: dict
   contains:
@@ -187,7 +263,9 @@ users:
       returned: success
       sample: alice@laptop
     outcome:
-      description: One of V(issued), V(renewed), V(reissued), V(kept), V(revoked) and V(already_revoked).
+      description:
+        - One of V(issued), V(renewed), V(reissued), V(kept), V(revoked), V(already_revoked), and V(failed) for what the
+          token did not sign any more.
       type: str
       returned: success
       sample: issued
@@ -201,17 +279,22 @@ users:
       type: str
       returned: success
       sample: "2027-11-22T15:00:00+00:00"
+    note:
+      description: What is unusual about it, in a sentence; mostly empty.
+      type: str
+      returned: success
+      sample: ""
 counts:
   description: How many devices had each outcome.
-  returned: success
+  returned: success, and when the token failed in the middle
   type: dict
-  sample: {"issued": 2, "renewed": 0, "reissued": 0, "kept": 10, "revoked": 1, "already_revoked": 0}
+  sample: {"issued": 2, "renewed": 0, "reissued": 0, "kept": 10, "revoked": 1, "already_revoked": 0, "failed": 0}
 revoked:
   description:
     - The certificates of the devices in this call that are revoked and have not expired. Gateways have to cut
       the sessions of these common names. Those that an earlier run revoked are listed again, so that a rerun
       can finish the job.
-  returned: success
+  returned: success, and when the token failed in the middle
   type: list
   elements: dict
   sample: [{"common_name": "carol@default", "serial": "38475650183746501928374650918"}]
@@ -221,7 +304,7 @@ ca_certificate:
   type: str
 deliveries:
   description: What every newly issued device needs, once and never again. Holds private keys.
-  returned: success
+  returned: success, and when the token failed in the middle
   type: list
   elements: dict
   contains:
@@ -253,6 +336,14 @@ deliveries:
       description: The client key for tls-crypt-v2 (PEM). V(null) without O(tls_crypt_v2_server_key).
       type: str
       returned: success
+    pkcs12:
+      description: Key, certificate and chain as PKCS#12 (base64). V(null) where none was asked for.
+      type: str
+      returned: success
+    pkcs12_password:
+      description: The password of the PKCS#12, the one that was given or the one that was made.
+      type: str
+      returned: success
 """
 
 import os
@@ -269,6 +360,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.files i
     write_atomic,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.progress import told_progress
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import SigningKeys, signing_keys
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.token import TokenSettings
@@ -285,7 +377,9 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.store
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import ALGORITHM_NAMES
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.enrolment import UserRun, read_users
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Files, Tools
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted import REASONS
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.book import AuthorityBook
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import open_for_run
 
 
@@ -294,11 +388,16 @@ def argument_spec() -> dict[str, Any]:
     device = {
         "name": {"type": "str", "default": "default"},
         "reissue": {"type": "bool", "default": False},
+        "reason": {"type": "str", "choices": list(REASONS)},
+        "invalidity_date": {"type": "str"},
         "csr_content": {"type": "str"},
+        "pkcs12_password": {"type": "str", "no_log": True},
     }
     user = {
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "reason": {"type": "str", "choices": list(REASONS)},
+        "invalidity_date": {"type": "str"},
         "devices": {"type": "list", "elements": "dict", "options": device},
     }
     return {
@@ -306,10 +405,13 @@ def argument_spec() -> dict[str, Any]:
         **store_argument_spec(),
         "users": {"type": "list", "elements": "dict", "required": True, "options": user},
         "purge": {"type": "bool", "default": False},
+        "renew_retiring": {"type": "bool", "default": False},
         "missing_ok": {"type": "bool", "default": False},
         "algorithm": {"type": "str", "choices": list(ALGORITHM_NAMES), "default": "ec-p256"},
         "validity_days": {"type": "int", "default": 365},
         "renewal_days": {"type": "int", "default": 30},
+        "pkcs12": {"type": "bool", "default": False},
+        "pkcs12_password": {"type": "str", "no_log": True},
         "tls_crypt_v2_server_key": {"type": "path"},
     }
 
@@ -324,15 +426,18 @@ def main() -> None:
     def open_keys() -> AbstractContextManager[SigningKeys]:
         return signing_keys(TokenSettings(**token_options(module)), lock=exclusive_lock)
 
-    make_key = partial(generate_private_key, params["algorithm"])
-    tools, files = Tools(utc_now, os.urandom, open_keys, make_key), Files(read_optional, file_mode, write_atomic)
     with failing(module):
-        wanted = read_users(params, lenient=module.check_mode)
-        with open_for_run(
-            **store_options(module), clock=utc_now, file_lock=exclusive_lock, dry_run=module.check_mode
-        ) as session:
+        wanted, store = read_users(params, now=utc_now(), lenient=module.check_mode), store_options(module)
+        location = parse_location(params["store"])
+        with (
+            open_for_run(**store, clock=utc_now, file_lock=exclusive_lock, dry_run=module.check_mode) as session,
+            told_progress(location.progress_path, module.log) as progress,
+        ):
+            make_key = partial(generate_private_key, params["algorithm"])
+            tools = Tools(utc_now, os.urandom, open_keys, make_key, progress)
+            files = Files(read_optional, file_mode, write_atomic)
             job = UserRun(wanted, params, AuthorityBook(session, label), tools, files)
-            run(module, job.decide, job.apply)
+            run(module, job.decide, job.apply, kept_whole="deliveries")
 
 
 if __name__ == "__main__":

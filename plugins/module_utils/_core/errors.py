@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class CollectionError(Exception):
     """The root of every error that this collection raises on purpose.
@@ -28,6 +31,17 @@ class InputError(CollectionError):
 
 class StateError(CollectionError):
     """What was found on the host contradicts what was asked; nothing has been changed."""
+
+
+class PartialError(CollectionError):
+    """A part of what was asked is done and stands; running again completes it.
+
+    :param results: Return values of what is done, to be reported beside the message.
+    """
+
+    def __init__(self, message: str, *, results: Mapping[str, Any], remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.results = results
 
 
 class BusyError(CollectionError):

@@ -10,31 +10,52 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, PartialError
 
 
 def run(
     module: AnsibleModule,
     decide: Callable[[], Change[Any]],
     apply: Callable[[Change[Any]], Mapping[str, Any]],
+    *,
+    kept_whole: str = "",
 ) -> None:
     """Decide, apply unless in check mode, and exit with what is to be reported. Never returns.
 
     :param decide: Reads the current state and returns the :class:`Change`; it must not write.
     :param apply: Carries out the steps of a change that is needed and returns further return values.
+    :param kept_whole: The return value that holds secrets on purpose; it leaves this process unaltered.
     """
     try:
         change = decide()
         outcome = dict(change.result)
         if change.needed and not module.check_mode:
             outcome.update(apply(change))
+    except PartialError as error:
+        module.fail_json(**_masked(module, {**outcome, **error.results, "msg": str(error), "changed": True}, kept_whole))
     except CollectionError as error:
         module.fail_json(msg=str(error))
     if change.before != change.after:
         outcome["diff"] = {"before": _as_text(change.before), "after": _as_text(change.after)}
-    module.exit_json(changed=change.needed, **outcome)
+    module.exit_json(changed=change.needed, **_masked(module, outcome, kept_whole))
+
+
+def _masked(module: AnsibleModule, outcome: dict[str, Any], kept_whole: str) -> dict[str, Any]:
+    """The return values with every value of a ``no_log`` option masked, except in the one that holds secrets.
+
+    Ansible would mask those values there, too: four digits of a PIN occur in the base64 of thousands of keys by chance,
+    and the key would be damaged.
+    """
+    if not outcome.get(kept_whole):
+        return outcome
+    rest = {name: value for name, value in outcome.items() if name != kept_whole}
+    rest.setdefault("invocation", {"module_args": module.params})
+    masked: dict[str, Any] = remove_values(rest, module.no_log_values)
+    module.no_log_values.clear()
+    return {**masked, kept_whole: outcome[kept_whole]}
 
 
 def report(module: AnsibleModule, gather: Callable[[], Mapping[str, Any]]) -> None:

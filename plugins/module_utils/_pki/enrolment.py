@@ -8,45 +8,56 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import MissingLibraryError
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import issuance, reconcile
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import certificate_pem, validity
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import (
+    CertificateSpec,
+    validity,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import Issue, Revoke, Step
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.deliveries import Deliveries, partial_error
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.leaf_template import signing_function
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.names import gateway_common_name
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.pem import encode_pem
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Book, Files, Tools
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import CLIENT, Profile, parse_profile
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.succession import trust_chain
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.tls_crypt_v2 import (
-    CLIENT_KEY_BYTES,
-    make_client_key,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.tls_crypt_v2 import check_server_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted import (
+    Reading,
     Wanted,
     WantedDevice,
     parse_wanted,
 )
 
-Plan = Change[reconcile.Step]
+Plan = Change[Step]
 
 
-def read_users(options: Mapping[str, Any], *, lenient: bool) -> Wanted:
+def read_users(options: Mapping[str, Any], *, now: datetime, lenient: bool) -> Wanted:
     """Check the options of ``pki_users``.
 
     :param lenient: Go on without the library that reads CSRs, as a check mode before the installation has to.
     :raises InputError: naming everything that cannot be accepted.
     """
     issuance.check_days(validity_days=options["validity_days"], renewal_days=options["renewal_days"])
+
+    def read(csr_fingerprint: Callable[[str], str]) -> Wanted:
+        password = options["pkcs12_password"] or ""
+        return parse_wanted(options["users"], Reading(csr_fingerprint, now, options["pkcs12"], password))
+
     try:
-        return parse_wanted(options["users"], csr_fingerprint=issuance.csr_fingerprint)
+        return read(issuance.csr_fingerprint)
     except MissingLibraryError:
         if not lenient:
             raise
-        return parse_wanted(options["users"], csr_fingerprint=lambda _csr: "")
+        return read(lambda _csr: "")
 
 
 def read_gateway(options: Mapping[str, Any], *, lenient: bool) -> WantedDevice:
@@ -73,50 +84,49 @@ class UserRun:
 
     def decide(self) -> Plan:
         """Compare what is wanted with what there is; nothing is written."""
-        options, profile = self.options, CLIENT.name
-        known = [*self.book.history(profile=profile, names=self.wanted.users)]
+        options, profile, now = self.options, CLIENT, self.tools.clock()
+        known = [*self.book.history(profile=profile.name, names=self.wanted.users)]
         if options["purge"]:
-            known += self.book.current(profile=profile)
+            known += self.book.current(profile=profile.name)
+            known = list({certificate.serial: certificate for certificate in known}.values())
+        issuer = _issuing(self.book, profile, now) if options["renew_retiring"] else ""
         change = reconcile.plan_users(
             self.wanted,
-            list({certificate.serial: certificate for certificate in known}.values()),
-            now=self.tools.clock(),
-            renewal_days=options["renewal_days"],
+            known,
+            reconcile.Policy(now, options["renewal_days"], issuer),
             purge=options["purge"],
             missing_ok=options["missing_ok"],
         )
-        return Change(
-            change.before, change.after, change.steps, {**change.result, "ca_certificate": ca_chain(self.book)}
-        )
+        result = {**change.result, "ca_certificate": ca_chain(self.book)}
+        return Change(change.before, change.after, change.steps, result)
 
     def apply(self, change: Plan) -> Mapping[str, Any]:
-        """Revoke and issue; every input is tried before."""
-        drafts = draft(change.steps, self.book, self.tools, profile=CLIENT, days=self.options["validity_days"])
-        wrapped = self._wrapped_keys(drafts)
-        issued = carry_out(change.steps, drafts, self.book, self.tools, profile=CLIENT)
-        return {
-            "users": issuance.updated_users(change.result["users"], issued),
-            "deliveries": [
-                issuance.delivery(item, ca_chain=change.result["ca_certificate"], tls_crypt_v2=wrapped.get(item.serial))
-                for item in issued
-            ],
-        }
+        """Revoke and issue; every input is tried before.
 
-    def _wrapped_keys(self, drafts: Sequence[issuance.Draft]) -> dict[int, str]:
+        :raises PartialError: the token did not sign all of them; what it signed is stored and in the error.
+        """
+        deliveries = Deliveries(change.result["ca_certificate"], self._server_key(), self.tools.random_bytes)
+        job = draft(change.steps, self.book, self.tools, profile=CLIENT, days=self.options["validity_days"])
+        done, failure = carry_out(change.steps, job, self.book, self.tools, keep=deliveries.keep)
+        results = deliveries.results(change.result["users"], job.batch)
+        self.book.deliver([issued.serial for issued in deliveries.issued])
+        if failure is not None:
+            raise partial_error(failure, done=done, total=len(job.batch.drafts), results=results) from failure
+        return results
+
+    def _server_key(self) -> str | None:
         path = self.options["tls_crypt_v2_server_key"]
-        if path is None or not drafts:
-            return {}
+        if path is None:
+            return None
         content = self.files.read(Path(path))
         if content is None:
             raise InputError(
                 f"There is no tls-crypt-v2 server key at {path}.",
                 remedy="The module privatespace.gateway.pki_authority makes one.",
             )
-        server_key, chance = content.decode("ascii", "replace"), self.tools.random_bytes
-        return {
-            item.serial: make_client_key(server_key, random_bytes=chance(CLIENT_KEY_BYTES), metadata=item.common_name)
-            for item in drafts
-        }
+        server_key = content.decode("ascii", "replace")
+        check_server_key(server_key)
+        return server_key
 
 
 @dataclass(frozen=True)
@@ -130,74 +140,102 @@ class GatewayRun:
 
     def decide(self) -> Plan:
         """Compare what is wanted with what there is; nothing is written."""
-        known = self.book.history(profile=self.options["profile"], names=[self.wanted.user])
-        days = self.options["renewal_days"]
-        change = reconcile.plan_certificate(self.wanted, known, now=self.tools.clock(), renewal_days=days)
+        profile, now = parse_profile(self.options["profile"]), self.tools.clock()
+        known = self.book.history(profile=profile.name, names=[self.wanted.user])
+        issuer = _issuing(self.book, profile, now)
+        policy = reconcile.Policy(now, self.options["renewal_days"], issuer, deliveries=False)
+        change = reconcile.plan_certificate(self.wanted, known, policy)
         planned = change.result["users"][0]
         result = {name: planned[name] for name in ("common_name", "outcome", "serial", "not_after")}
         der = self.book.certificate(int(planned["serial"])) if planned["serial"] else b""
-        result.update(certificate=_pem(der), ca_chain=ca_chain(self.book))
+        result.update(certificate=encode_pem(der) if der else "", ca_chain=ca_chain(self.book))
         return Change(change.before, change.after, change.steps, result)
 
     def apply(self, change: Plan) -> Mapping[str, Any]:
         """Revoke what another key replaces, and issue."""
         profile, days = parse_profile(self.options["profile"]), self.options["validity_days"]
-        drafts = draft(change.steps, self.book, self.tools, profile=profile, days=days)
-        (issued,) = carry_out(change.steps, drafts, self.book, self.tools, profile=profile)
+        job, signed = draft(change.steps, self.book, self.tools, profile=profile, days=days), list[issuance.Issued]()
+        _done, failure = carry_out(change.steps, job, self.book, self.tools, keep=signed.extend)
+        if failure is not None:
+            raise failure
+        (issued,) = signed
+        self.book.deliver([issued.serial])
         return {
-            "certificate": certificate_pem(issued.x509),
+            "certificate": encode_pem(issued.certificate),
             "serial": str(issued.serial),
             "not_after": issued.draft.not_after.isoformat(),
         }
 
 
-def draft(
-    steps: Sequence[reconcile.Step], book: Book, tools: Tools, *, profile: Profile, days: int
-) -> tuple[issuance.Draft, ...]:
+@dataclass(frozen=True)
+class Job:
+    """A batch, and the authority that is to sign it.
+
+    :param issuer: As the book gives it.
+    :param certificate: Its certificate, an object of ``cryptography``.
+    """
+
+    batch: issuance.Batch
+    issuer: Any
+    certificate: Any
+    pss: bool
+
+
+def draft(steps: Sequence[Step], book: Book, tools: Tools, *, profile: Profile, days: int) -> Job:
     """Draft what the steps want to be issued.
 
     :param days: For how many days, at most until the authority's certificate expires.
     :raises StateError: the authority has not been set up, or its certificate has expired.
     """
     now = tools.clock()
-    ca = issuance.load_der(book.issuer(profile=profile.name, now=now).certificate)
-    return issuance.draft_batch(
-        [step for step in steps if isinstance(step, reconcile.Issue)],
+    issuer = book.issuer(profile=profile.name, now=now)
+    ca, settings = issuance.load_der(issuer.certificate), issuer.settings
+    first, last = validity(now, days=days, issuer_certificate=ca)
+    pattern = CertificateSpec(
+        common_name="",
         profile=profile,
-        valid=validity(now, days=days, issuer_certificate=ca),
-        make_key=tools.make_key,
+        public_key=None,
+        serial=0,
+        not_before=first,
+        not_after=last,
+        crl_urls=tuple(settings.get("crl_urls") or ()),
+        issuer_urls=tuple(settings.get("issuer_urls") or ()),
+    )
+    pss = bool(settings.get("rsa_pss"))
+    batch = issuance.draft_batch(
+        [step for step in steps if isinstance(step, Issue)],
+        pattern=pattern,
+        issuer_certificate=ca,
+        pss=pss,
         random_bytes=tools.random_bytes,
     )
+    return Job(batch, issuer, ca, pss)
 
 
 def carry_out(
-    steps: Sequence[reconcile.Step],
-    drafts: Sequence[issuance.Draft],
-    book: Book,
-    tools: Tools,
-    *,
-    profile: Profile,
-) -> tuple[issuance.Issued, ...]:
-    """Store the revocations, then sign the drafts; the token is opened before either, and only to sign."""
-    now = tools.clock()
-    issuer = book.issuer(profile=profile.name, now=now)
-    ca = issuance.load_der(issuer.certificate)
-    with tools.open_keys() if drafts else nullcontext() as keys:
-        key = keys(issuer.label, ca.public_key()) if keys else None
-        book.revoke([issuance.withdraw(step, at=now) for step in steps if isinstance(step, reconcile.Revoke)])
-        return issuance.issue_batch(
-            drafts,
-            issuer_certificate=ca,
-            issuer_key=key,
-            intend=partial(book.intend, issuer=issuer),
-            record=book.record,
-        )
+    steps: Sequence[Step], job: Job, book: Book, tools: Tools, *, keep: Callable[[Sequence[issuance.Issued]], None]
+) -> tuple[int, CollectionError | None]:
+    """Store the revocations, then sign the drafts; the token is opened before either, and only to sign.
+
+    :param keep: Takes what was signed, part by part.
+    :returns: See :func:`issuance.issue_batch`.
+    """
+    ledger = issuance.Ledger(partial(book.intend, issuer=job.issuer), book.recording, keep, tools.progress)
+    with tools.open_keys() if job.batch.drafts else nullcontext() as keys:
+        key = keys(job.issuer.label, job.certificate.public_key()) if keys else None
+        at = tools.clock()
+        book.revoke([issuance.withdraw(step, at=at) for step in steps if isinstance(step, Revoke)])
+        if key is None:
+            return 0, None
+        sign = partial(map, signing_function(key, pss=job.pss))
+        return issuance.issue_batch(job.batch, sign=sign, make_key=tools.make_key, ledger=ledger)
+
+
+def _issuing(book: Book, profile: Profile, now: datetime) -> str:
+    """The label of the authority that issues now; empty where there is none yet."""
+    return str(book.issuer(profile=profile.name, now=now).label) if book.trusted() else ""
 
 
 def ca_chain(book: Book) -> str:
     """The PEM of every certificate that has to be trusted; empty where the authority has not been set up."""
     return trust_chain(book.trusted())
-
-
-def _pem(der: bytes) -> str:
-    return certificate_pem(issuance.load_der(der)) if der else ""

@@ -5,16 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Callable
+from itertools import islice
+from typing import Any, Callable, NamedTuple
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import certificates
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import CA, Profile
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import Issue, Revoke
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import Issue, Revoke
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.leaf_template import (
+    LeafTemplate,
+    public_key_info,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import Reason, Revocation
 
 try:
@@ -24,28 +31,30 @@ except ImportError:
     x509 = serialization = missing_library("cryptography")
 
 SERIAL_BYTES = 20
+PART = 250
 
 
-@dataclass(frozen=True)
-class Draft:
+Signatures = Callable[[Iterable[bytes]], Iterator[bytes]]
+
+
+class Draft(NamedTuple):
     """A certificate that is about to be signed.
 
-    :param private_key: The key that was made for it; ``None`` where there is a CSR.
+    :param profile: The name of its profile.
+    :param key_info: The DER of the SubjectPublicKeyInfo in its CSR; empty where a key is to be made.
     """
 
     step: Issue
-    spec: certificates.CertificateSpec
-    private_key: Any | None = None
-
-    @property
-    def serial(self) -> int:
-        """Its serial."""
-        return self.spec.serial
+    serial: int
+    profile: str
+    not_before: datetime
+    not_after: datetime
+    key_info: bytes = b""
 
     @property
     def common_name(self) -> str:
         """The common name of its subject."""
-        return self.spec.common_name
+        return self.step.common_name
 
     @property
     def name(self) -> str:
@@ -57,39 +66,54 @@ class Draft:
         """The device of the user; empty for a gateway."""
         return self.step.device
 
-    @property
-    def profile(self) -> str:
-        """The name of its profile."""
-        return self.spec.profile.name
 
-    @property
-    def not_before(self) -> datetime:
-        """The beginning of its validity."""
-        return self.spec.not_before
-
-    @property
-    def not_after(self) -> datetime:
-        """The end of its validity."""
-        return self.spec.not_after
-
-
-@dataclass(frozen=True)
-class Issued:
+class Issued(NamedTuple):
     """A certificate that was signed.
 
-    :param x509: The certificate as an object of ``cryptography``.
     :param certificate: Its DER.
+    :param key_info: The DER of its SubjectPublicKeyInfo.
+    :param private_key: The key that was made for it; ``None`` where there was a CSR.
     """
 
     draft: Draft
-    x509: Any
     certificate: bytes
-    public_key_sha256: str
+    key_info: bytes
+    private_key: Any
 
     @property
     def serial(self) -> int:
         """Its serial."""
         return self.draft.serial
+
+    @property
+    def public_key_sha256(self) -> str:
+        """SHA-256 of its SubjectPublicKeyInfo, in hexadecimal."""
+        return fingerprint(self.key_info)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Certificates that are drafted whole, and what they have in common."""
+
+    drafts: tuple[Draft, ...]
+    template: LeafTemplate
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where a batch is written down.
+
+    :param intend: Stores what is going to be signed.
+    :param recording: For a block, gives a function that stores signed certificates part by part; the end of the block
+        commits them all, an error none.
+    :param keep: Takes every part for the result.
+    :param progress: Told how many are signed, and how many there are.
+    """
+
+    intend: Callable[[Sequence[Draft]], None]
+    recording: Callable[[], AbstractContextManager[Callable[[Sequence[Issued]], None]]]
+    keep: Callable[[Sequence[Issued]], None]
+    progress: Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -107,7 +131,7 @@ class Withdrawal:
 
 def withdraw(step: Revoke, *, at: datetime) -> Withdrawal:
     """Encode a revocation once; every CRL takes the entry as it is."""
-    entry = Revocation(step.serial, at, Reason(step.reason)).encode_entry()
+    entry = Revocation(step.serial, at, Reason(step.reason), step.invalidity_date).encode_entry()
     return Withdrawal(step.serial, at, step.reason, entry)
 
 
@@ -141,113 +165,92 @@ def to_der(certificate: Any) -> bytes:
     return der
 
 
-def self_signed(
-    common_name: str, *, key: Any, valid: tuple[datetime, datetime], random_bytes: Callable[[int], bytes]
-) -> Any:
-    """The certificate of an authority that is its own issuer, verified.
-
-    :param key: Its private key, in the token.
-    :param valid: ``(not_before, not_after)``.
-    :raises StateError: what the token signed does not verify.
-    """
-    spec = certificates.CertificateSpec(
-        common_name=common_name,
-        profile=CA,
-        public_key=key.public_key(),
-        serial=certificates.serial_from(random_bytes(SERIAL_BYTES)),
-        not_before=valid[0],
-        not_after=valid[1],
-    )
-    certificate = certificates.build_certificate(spec, issuer_certificate=None, issuer_key=key)
-    certificates.verify_issued(certificate, certificate)
-    return certificate
-
-
 def draft_batch(
     steps: Sequence[Issue],
     *,
-    profile: Profile,
-    valid: tuple[datetime, datetime],
-    make_key: Callable[[], Any],
+    pattern: certificates.CertificateSpec,
+    issuer_certificate: Any,
+    pss: bool = False,
     random_bytes: Callable[[int], bytes],
-) -> tuple[Draft, ...]:
-    """Decide everything that will be in the certificates of a batch.
+) -> Batch:
+    """Decide everything about a batch but the keys that are made for it.
 
-    :param valid: Their ``(not_before, not_after)``.
-    :param make_key: A new private key, for those without a CSR.
+    :param pattern: What its certificates have in common.
     :param random_bytes: That many bytes from a CSPRNG, for the serials.
+    :raises InputError: a CSR cannot be used, or RSA-PSS is asked of an issuer with another kind of key.
+    :raises StateError: the certificates would outlive their issuer.
     """
-    drafts: list[Draft] = []
-    for step in steps:
-        private_key: Any = None if step.csr else make_key()
-        source = certificates.load_csr(step.csr) if step.csr else private_key
-        spec = certificates.CertificateSpec(
-            common_name=step.common_name,
-            profile=profile,
-            public_key=source.public_key(),
-            serial=certificates.serial_from(random_bytes(SERIAL_BYTES)),
-            not_before=valid[0],
-            not_after=valid[1],
+    chance, profile = random_bytes(SERIAL_BYTES * len(steps)), pattern.profile.name
+    drafts = tuple(
+        Draft(
+            step,
+            certificates.serial_from(chance[index * SERIAL_BYTES : (index + 1) * SERIAL_BYTES]),
+            profile,
+            pattern.not_before,
+            pattern.not_after,
+            public_key_info(certificates.load_csr(step.csr).public_key()) if step.csr else b"",
         )
-        drafts.append(Draft(step, spec, private_key))
-    return tuple(drafts)
+        for index, step in enumerate(steps)
+    )
+    return Batch(drafts, LeafTemplate(pattern, issuer_certificate=issuer_certificate, pss=pss))
 
 
 def issue_batch(
-    drafts: Sequence[Draft],
-    *,
-    issuer_certificate: Any,
-    issuer_key: Any,
-    intend: Callable[[Sequence[Draft]], None],
-    record: Callable[[Sequence[Issued]], None],
-) -> tuple[Issued, ...]:
-    """Sign a batch: its intention stored before the first signature, its certificates before they are returned.
+    batch: Batch, *, sign: Signatures, make_key: Callable[[], Any], ledger: Ledger
+) -> tuple[int, CollectionError | None]:
+    """Sign a batch: its intention is stored before the first signature, its certificates before anybody gets them.
 
-    The signature of the last certificate is verified.
+    They are stored while others are being signed, and committed at the end, all that were signed together. Of every
+    part the last one is read back, compared and verified.
 
-    :param intend: Stores what is going to be signed.
-    :param record: Stores what was signed, all of it or nothing.
+    :param sign: Signs messages, in their order; it may take several before it gives the first signature.
+    :param make_key: A new private key, for those without a CSR.
+    :returns: How many were signed and stored, the first ones; and what kept the token from signing the rest.
     :raises StateError: what the token signed does not verify; nothing but the intention was stored.
+    :raises CollectionError: they cannot be stored; nothing but the intention was.
     """
-    if not drafts:
-        return ()
-    intend(drafts)
-    issued = tuple(_sign(draft, issuer_certificate=issuer_certificate, issuer_key=issuer_key) for draft in drafts)
-    for last in issued[-1:]:
-        certificates.verify_issued(last.x509, issuer_certificate)
-    record(issued)
-    return issued
+    total, done = len(batch.drafts), 0
+    ledger.intend(batch.drafts)
+    signed = _signed(batch, sign, make_key)
+    with ledger.recording() as record:
+        failure: CollectionError | None = None
+        while done < total and failure is None:
+            part, failure = _take(signed, PART)
+            for last in part[-1:]:
+                _verify(batch.template, last)
+                record(part)
+                ledger.keep(part)
+            done += len(part)
+            ledger.progress(done, total)
+    return done, failure
 
 
-def _sign(draft: Draft, *, issuer_certificate: Any, issuer_key: Any) -> Issued:
-    signed = certificates.build_certificate(draft.spec, issuer_certificate=issuer_certificate, issuer_key=issuer_key)
-    return Issued(draft, signed, to_der(signed), certificates.public_key_fingerprint(draft.spec.public_key))
+def _signed(batch: Batch, sign: Signatures, make_key: Callable[[], Any]) -> Iterator[Issued]:
+    template, waiting = batch.template, deque[tuple[Draft, bytes, Any, bytes]]()
+
+    def messages() -> Iterator[bytes]:
+        for draft in batch.drafts:
+            private_key: Any = None if draft.key_info else make_key()
+            key_info = draft.key_info or public_key_info(private_key.public_key())
+            message = template.to_be_signed(serial=draft.serial, common_name=draft.common_name, key_info=key_info)
+            waiting.append((draft, key_info, private_key, message))
+            yield message
+
+    for signature in sign(messages()):
+        draft, key_info, private_key, message = waiting.popleft()
+        yield Issued(draft, template.assemble(message, signature), key_info, private_key)
 
 
-def updated_users(planned: Sequence[Mapping[str, Any]], issued: Sequence[Issued]) -> list[dict[str, Any]]:
-    """The ``users`` of a plan's result, with the serials and dates of what was signed."""
-    by_name = {item.draft.common_name: item.draft for item in issued}
-    users: list[dict[str, Any]] = []
-    for user in planned:
-        draft = by_name.get(user["common_name"])
-        fresh = {} if draft is None else {"serial": str(draft.serial), "not_after": draft.not_after.isoformat()}
-        users.append({**user, **fresh})
-    return users
+def _take(signed: Iterator[Issued], most: int) -> tuple[list[Issued], CollectionError | None]:
+    """The next certificates, as many as there are and the token signs."""
+    taken: list[Issued] = []
+    try:
+        taken.extend(islice(signed, most))
+    except CollectionError as error:
+        return taken, error
+    return taken, None
 
 
-def delivery(issued: Issued, *, ca_chain: str, tls_crypt_v2: str | None) -> dict[str, Any]:
-    """What a device needs besides the addresses of the gateways. Holds secrets.
-
-    :param ca_chain: PEM of the authority's certificates.
-    :param tls_crypt_v2: PEM of the device's tls-crypt-v2 key, if there is one.
-    """
-    key = issued.draft.private_key
-    return {
-        "name": issued.draft.name,
-        "device": issued.draft.device,
-        "common_name": issued.draft.common_name,
-        "certificate": certificates.certificate_pem(issued.x509),
-        "ca_chain": ca_chain,
-        "private_key": None if key is None else certificates.private_key_pem(key),
-        "tls_crypt_v2": tls_crypt_v2,
-    }
+def _verify(template: LeafTemplate, issued: Issued) -> None:
+    draft = issued.draft
+    template.verify(issued.certificate, serial=draft.serial, common_name=draft.common_name, key_info=issued.key_info)

@@ -90,6 +90,8 @@ def _parse(name: str, what: str) -> str:
 
 
 def _problem(name: str) -> str:
+    if _NAME.fullmatch(name) and len(name) <= LONGEST_NAME and ".." not in name:
+        return ""
     if not name:
         return "is empty"
     if len(name) > LONGEST_NAME:

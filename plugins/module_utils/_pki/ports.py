@@ -17,8 +17,8 @@ from typing import Any, Callable, Protocol
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.authority_plan import KnownAuthority
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_plan import CrlIdentity, KnownCrl
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import Known
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import Draft, Issued, Withdrawal
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import Known
 
 
 class Issuer(KnownAuthority, Protocol):
@@ -35,10 +35,13 @@ class Issuer(KnownAuthority, Protocol):
 
 
 class OwedEntries(Protocol):
-    """The entries that the next CRL has to list."""
+    """Entries that the next CRL has to list, thousands of them joined, and how many they are."""
 
     @property
     def entries(self) -> tuple[bytes, ...]: ...
+
+    @property
+    def count(self) -> int: ...
 
 
 class Book(Protocol):
@@ -48,7 +51,7 @@ class Book(Protocol):
     """
 
     def trusted(self) -> Sequence[Issuer]:
-        """The authorities that have to be trusted, the active one first; none where it has not been set up."""
+        """The authorities that have to be trusted, the oldest first; none where there is none yet."""
 
     def issuer(self, *, profile: str, now: datetime) -> Any:
         """The :class:`Issuer` that signs certificates of a profile; raises ``StateError`` where there is none yet."""
@@ -65,8 +68,8 @@ class Book(Protocol):
     def intend(self, drafts: Sequence[Draft], *, issuer: Any) -> None:
         """Store what is going to be signed, and by which :class:`Issuer`."""
 
-    def record(self, issued: Sequence[Issued]) -> None:
-        """Store what was signed, all of it or nothing."""
+    def recording(self) -> AbstractContextManager[Callable[[Sequence[Issued]], None]]:
+        """For a block, a function that stores what was signed; the end of the block commits it, an error none of it."""
 
     def deliver(self, serials: Sequence[int]) -> None:
         """Store that certificates are about to leave this process with their keys."""
@@ -76,6 +79,9 @@ class Book(Protocol):
 
     def issuers(self) -> Sequence[IssuerBook]:
         """What the store keeps of the CRLs of every authority that is trusted, the active one first."""
+
+    def labels(self) -> Sequence[str]:
+        """The labels of all authorities that there ever were."""
 
 
 class IssuerBook(Protocol):
@@ -93,14 +99,22 @@ class IssuerBook(Protocol):
     def count_unpublished(self) -> int:
         """How many revocations no CRL lists yet."""
 
+    def count_revocations(self) -> int:
+        """How many certificates were ever revoked."""
+
     def owed(self) -> Any:
         """What the next CRL has to list: see :class:`OwedEntries`; handed back to :meth:`record_crl`."""
+
+    def unpublished(self) -> Any:
+        """What it has to list more than the one before, likewise."""
 
     def intend_crl(self, crl: CrlIdentity) -> None:
         """Take the number of a CRL before it is signed."""
 
-    def record_crl(self, crl: CrlIdentity, *, der: bytes, owed: Any) -> None:
-        """Store that a CRL was signed."""
+    def record_crl(
+        self, crl: CrlIdentity, *, der: bytes | Sequence[bytes | memoryview], owed: Any, spliced: int = 0
+    ) -> None:
+        """Store that a CRL was signed, whole or in parts, which took over so many entries from the one before."""
 
 
 class Registry(Protocol):
@@ -167,12 +181,14 @@ class Tools:
     :param open_keys: Logs in to the token for a block and gives a function of a key's label and the public key in the
         certificate of its authority, which returns the private key.
     :param make_key: A new private key for a client.
+    :param progress: Told how many certificates of how many are signed.
     """
 
     clock: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
     open_keys: Callable[[], AbstractContextManager[Callable[[str, Any], Any]]]
     make_key: Callable[[], Any]
+    progress: Callable[[int, int], None] = lambda _done, _total: None
 
 
 @dataclass(frozen=True)

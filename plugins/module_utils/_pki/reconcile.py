@@ -4,8 +4,11 @@
 """What to issue, to renew, to revoke and to keep: decided from values alone.
 
 A common name has at most one *current* certificate. A renewed certificate becomes superseded: the device may use
-it until it expires, which is within the renewal window, so that nobody is locked out between the renewal and the
-arrival of the new profile. Reissuing a device or removing it revokes everything that is usable under its name.
+it until it expires, so that nobody is locked out between the renewal and the arrival of the new profile. Reissuing a
+device or removing it revokes everything that is usable under its name.
+
+A certificate whose key was made here and that never left the process which signed it has lost its key for good. It is
+never kept: it is revoked, and the device gets a new one.
 """
 
 from __future__ import annotations
@@ -13,102 +16,56 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, Union
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted import Wanted, WantedDevice
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import (
+    ALREADY_REVOKED,
+    CURRENT,
+    GONE,
+    ISSUED,
+    KEPT,
+    OLD,
+    REISSUED,
+    RENEWED,
+    REVOKED,
+    Decision,
+    Issue,
+    Known,
+    Revoke,
+    Step,
+    change_of,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted import (
+    AbsentUser,
+    Wanted,
+    WantedDevice,
+)
 
-ISSUED, RENEWED, REISSUED, KEPT = "issued", "renewed", "reissued", "kept"
-REVOKED, ALREADY_REVOKED = "revoked", "already_revoked"
-OUTCOMES = (ISSUED, RENEWED, REISSUED, KEPT, REVOKED, ALREADY_REVOKED)
 REASON_REMOVED = "cessationOfOperation"
 REASON_REISSUED = "superseded"
-CURRENT, OLD, GONE = "valid", "superseded", "revoked"
 MOST_NAMES = 20
-
-
-class Known(Protocol):
-    """A certificate that was issued before, as the store keeps it.
-
-    ``state`` is ``valid`` (the current one of its name), ``superseded`` or ``revoked``;
-    ``public_key_sha256`` is that of the SubjectPublicKeyInfo in hexadecimal.
-    """
-
-    @property
-    def serial(self) -> int: ...
-
-    @property
-    def common_name(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def device(self) -> str: ...
-
-    @property
-    def state(self) -> str: ...
-
-    @property
-    def not_after(self) -> datetime: ...
-
-    @property
-    def public_key_sha256(self) -> str: ...
+LOST = "The certificate before it never left the run that signed it, and its key is lost with that run: it was revoked."
 
 
 @dataclass(frozen=True)
-class Issue:
-    """Sign a certificate.
+class Policy:
+    """By what a certificate is judged.
 
-    :param outcome: ``issued``, ``renewed`` or ``reissued``.
-    :param csr: PEM of the CSR to take the key from; ``None`` where a key is to be made.
+    :param renewal_days: One with fewer days left is renewed.
+    :param issuer: One of another authority is renewed; empty where it does not matter who issued it.
+    :param deliveries: A new key leaves this host once, with its certificate; what never left is of no use. Not so where
+        the key never was here and every run returns the certificate.
     """
 
-    user: str
-    device: str
-    common_name: str
-    outcome: str
-    csr: str | None = None
-
-
-@dataclass(frozen=True)
-class Revoke:
-    """Revoke a certificate, for a CRLReason of RFC 5280 in its written form."""
-
-    serial: int
-    common_name: str
-    reason: str
-
-
-Step = Union[Issue, Revoke]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What becomes of one device.
-
-    :param certificate: The certificate that the result shows: the one kept, revoked or replaced.
-    :param revoked: Certificates under its name that are revoked and have not expired, after the steps.
-    """
-
-    user: str
-    device: str
-    common_name: str
-    outcome: str
-    steps: tuple[Step, ...] = ()
-    certificate: Known | None = None
-    revoked: tuple[Known, ...] = ()
+    now: datetime
+    renewal_days: int
+    issuer: str = ""
+    deliveries: bool = True
 
 
 def plan_users(
-    wanted: Wanted,
-    known: Sequence[Known],
-    *,
-    now: datetime,
-    renewal_days: int,
-    purge: bool = False,
-    missing_ok: bool = False,
+    wanted: Wanted, known: Sequence[Known], policy: Policy, *, purge: bool = False, missing_ok: bool = False
 ) -> Change[Step]:
     """Compare the users that are wanted with the certificates that there are.
 
@@ -119,8 +76,7 @@ def plan_users(
     """
     by_name = _by_common_name(known)
     decisions = [
-        plan_device(device, by_name.get(_key(device.common_name), ()), now=now, renewal_days=renewal_days)
-        for device in _named(wanted, known)
+        plan_device(device, by_name.get(_key(device.common_name), ()), policy) for device in _named(wanted, known)
     ]
     unknown = _unknown(wanted, decisions, known)
     if unknown and not missing_ok:
@@ -128,59 +84,85 @@ def plan_users(
             f"There never was a certificate for {_listed(unknown)}.",
             remedy="Correct the name, or leave it out. Nothing was changed.",
         )
-    decisions = [decision for decision in decisions if decision.common_name not in unknown]
+    left_out = set(unknown)
+    decisions = [decision for decision in decisions if decision.common_name not in left_out]
     if purge:
-        decisions += _purged(decisions, by_name, now=now)
-    return _change(decisions)
+        decisions += _purged(decisions, by_name, now=policy.now)
+    return change_of(decisions)
 
 
-def plan_certificate(wanted: WantedDevice, known: Sequence[Known], *, now: datetime, renewal_days: int) -> Change[Step]:
+def plan_certificate(wanted: WantedDevice, known: Sequence[Known], policy: Policy) -> Change[Step]:
     """Compare one certificate that is wanted with those that there are under its common name, the oldest first."""
-    return _change([plan_device(wanted, known, now=now, renewal_days=renewal_days)])
+    return change_of([plan_device(wanted, known, policy)])
 
 
-def plan_device(wanted: WantedDevice, known: Sequence[Known], *, now: datetime, renewal_days: int) -> Decision:
+def plan_device(wanted: WantedDevice, known: Sequence[Known], policy: Policy) -> Decision:
     """Decide on one device.
 
     :param known: The certificates under its common name, the oldest first.
     """
     if not wanted.present:
-        return _remove(wanted, known, now=now)
-    usable = [certificate for certificate in known if _is_usable(certificate, now)]
+        return _remove(wanted, known, now=policy.now)
+    usable = [certificate for certificate in known if _is_usable(certificate, policy.now)]
     current = next((certificate for certificate in reversed(known) if certificate.state == CURRENT), None)
     if usable and (wanted.reissue or _has_other_key(wanted, current)):
-        revoke = tuple(Revoke(each.serial, wanted.common_name, REASON_REISSUED) for each in usable)
-        return _issue(wanted, REISSUED, before=revoke, replaced=usable[-1], revoked=tuple(usable))
+        return _issue(wanted, REISSUED, revoke=usable, replaced=usable[-1])
     if current is None:
         return _issue(wanted, ISSUED)
-    if current.not_after - now < timedelta(days=renewal_days):
+    if policy.deliveries and not current.delivered and not wanted.csr and _is_usable(current, policy.now):
+        lost = [certificate for certificate in usable if not certificate.delivered]
+        return _issue(wanted, REISSUED, revoke=lost, replaced=current, note=LOST)
+    if _is_due(current, policy):
         return _issue(wanted, RENEWED, replaced=current)
     return Decision(wanted.user, wanted.device, wanted.common_name, KEPT, certificate=current)
+
+
+def _is_due(current: Known, policy: Policy) -> bool:
+    """Whether a certificate needs a successor beside it."""
+    return (
+        current.not_after - policy.now < timedelta(days=policy.renewal_days)
+        or bool(policy.issuer and current.authority != policy.issuer)
+        or (policy.deliveries and not current.delivered)
+    )
 
 
 def _issue(
     wanted: WantedDevice,
     outcome: str,
     *,
-    before: tuple[Step, ...] = (),
+    revoke: Sequence[Known] = (),
     replaced: Known | None = None,
-    revoked: tuple[Known, ...] = (),
+    note: str = "",
 ) -> Decision:
-    step = Issue(wanted.user, wanted.device, wanted.common_name, outcome, wanted.csr)
-    return Decision(wanted.user, wanted.device, wanted.common_name, outcome, (*before, step), replaced, revoked)
+    steps = _revocations(revoke, wanted, REASON_REISSUED)
+    issue = Issue(wanted.user, wanted.device, wanted.common_name, outcome, wanted.csr, wanted.pkcs12_password)
+    return Decision(
+        wanted.user,
+        wanted.device,
+        wanted.common_name,
+        outcome,
+        (*steps, issue),
+        certificate=replaced,
+        revoked=tuple(certificate for certificate in revoke if certificate.delivered),
+        note=note,
+    )
+
+
+def _revocations(certificates: Iterable[Known], wanted: WantedDevice, reason: str) -> tuple[Step, ...]:
+    why = wanted.reason or reason
+    return tuple(Revoke(each.serial, wanted.common_name, why, wanted.invalidity_date) for each in certificates)
 
 
 def _remove(wanted: WantedDevice, known: Sequence[Known], *, now: datetime) -> Decision:
     usable = [certificate for certificate in known if _is_usable(certificate, now)]
     gone = [certificate for certificate in known if certificate.state == GONE and certificate.not_after > now]
-    steps = tuple(Revoke(each.serial, wanted.common_name, REASON_REMOVED) for each in usable)
     shown = (usable or list(known))[-1:]
     return Decision(
         wanted.user,
         wanted.device,
         wanted.common_name,
         REVOKED if usable else ALREADY_REVOKED,
-        steps,
+        _revocations(usable, wanted, REASON_REMOVED),
         certificate=shown[0] if shown else None,
         revoked=tuple(gone + usable),
     )
@@ -207,20 +189,29 @@ def _by_common_name(known: Iterable[Known]) -> dict[str, list[Known]]:
 
 def _named(wanted: Wanted, known: Sequence[Known]) -> list[WantedDevice]:
     """The devices that are named, and those that users to remove ever had."""
-    absent = set(wanted.absent_users)
+    absent = {user.name: user for user in wanted.absent_users}
     theirs = {
-        certificate.common_name: WantedDevice(
-            certificate.name, certificate.device, certificate.common_name, present=False
-        )
+        certificate.common_name: _gone(certificate, absent[certificate.name])
         for certificate in known
         if certificate.name in absent
     }
     return [*wanted.devices, *sorted(theirs.values(), key=lambda device: device.common_name)]
 
 
+def _gone(certificate: Known, user: AbsentUser) -> WantedDevice:
+    return WantedDevice(
+        certificate.name,
+        certificate.device,
+        certificate.common_name,
+        present=False,
+        reason=user.reason,
+        invalidity_date=user.invalidity_date,
+    )
+
+
 def _unknown(wanted: Wanted, decisions: Sequence[Decision], known: Sequence[Known]) -> list[str]:
     ever = {certificate.name for certificate in known}
-    users = [user for user in wanted.absent_users if user not in ever]
+    users = [user.name for user in wanted.absent_users if user.name not in ever]
     devices = [
         decision.common_name
         for decision in decisions
@@ -244,58 +235,3 @@ def _purged(
         decision = _remove(unwanted, by_name[name], now=now)
         if decision.steps:
             yield decision
-
-
-def _change(decisions: Sequence[Decision]) -> Change[Step]:
-    changed = [decision for decision in decisions if decision.steps]
-    return Change(
-        before={decision.common_name: _facts_before(decision) for decision in changed},
-        after={decision.common_name: _facts_after(decision) for decision in changed},
-        steps=tuple(step for decision in decisions for step in decision.steps),
-        result={
-            "users": [_user_result(decision) for decision in decisions],
-            "counts": count_outcomes(decision.outcome for decision in decisions),
-            "revoked": [
-                {"common_name": certificate.common_name, "serial": str(certificate.serial)}
-                for decision in decisions
-                for certificate in decision.revoked
-            ],
-            "deliveries": [],
-        },
-    )
-
-
-def count_outcomes(outcomes: Iterable[str]) -> dict[str, int]:
-    """How often each outcome occurs; all of them are named."""
-    counts = dict.fromkeys(OUTCOMES, 0)
-    for outcome in outcomes:
-        counts[outcome] += 1
-    return counts
-
-
-def _user_result(decision: Decision) -> dict[str, Any]:
-    shown = None if decision.outcome in (ISSUED, RENEWED, REISSUED) else decision.certificate
-    return {
-        "name": decision.user,
-        "device": decision.device,
-        "common_name": decision.common_name,
-        "outcome": decision.outcome,
-        "serial": str(shown.serial) if shown else None,
-        "not_after": shown.not_after.isoformat() if shown else None,
-    }
-
-
-def _facts_before(decision: Decision) -> Mapping[str, Any]:
-    if decision.certificate is None:
-        return {"state": "absent"}
-    return {
-        "state": decision.certificate.state,
-        "serial": str(decision.certificate.serial),
-        "not_after": decision.certificate.not_after.isoformat(),
-    }
-
-
-def _facts_after(decision: Decision) -> Mapping[str, Any]:
-    if decision.outcome == REVOKED:
-        return {**_facts_before(decision), "state": GONE}
-    return {"state": CURRENT, "outcome": decision.outcome}

@@ -6,14 +6,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.names import common_name, parse_user_name
 
 DEFAULT_DEVICE = "default"
 MOST_PROBLEMS = 20
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
+# Reasons of RFC 5280 that fit the certificate of a device. Left out are those of authorities, and certificateHold: what
+# is revoked here stays revoked.
+REASONS = (
+    "unspecified",
+    "keyCompromise",
+    "affiliationChanged",
+    "superseded",
+    "cessationOfOperation",
+    "privilegeWithdrawn",
+)
 
 CsrFingerprint = Callable[[str], str]
 
@@ -25,6 +38,9 @@ class WantedDevice:
     :param reissue: Replace the certificate it has, and revoke that one.
     :param csr: PEM of its own CSR; ``None`` where a key is to be made for it.
     :param csr_key_sha256: SHA-256 of the SubjectPublicKeyInfo in the CSR, in hexadecimal; empty without a CSR.
+    :param reason: Why what it has is revoked, if it is; empty for the reason that goes without saying.
+    :param invalidity_date: Since when its key must be taken to have been in wrong hands.
+    :param pkcs12_password: For its PKCS#12: empty for one that is made, ``None`` where there is to be no PKCS#12.
     """
 
     user: str
@@ -34,6 +50,18 @@ class WantedDevice:
     reissue: bool = False
     csr: str | None = None
     csr_key_sha256: str = ""
+    reason: str = ""
+    invalidity_date: datetime | None = None
+    pkcs12_password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class AbsentUser:
+    """A user who loses every device; ``reason`` and ``invalidity_date`` as for :class:`WantedDevice`."""
+
+    name: str
+    reason: str = ""
+    invalidity_date: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -45,23 +73,41 @@ class Wanted:
     """
 
     devices: tuple[WantedDevice, ...] = ()
-    absent_users: tuple[str, ...] = ()
+    absent_users: tuple[AbsentUser, ...] = ()
 
     @property
     def users(self) -> set[str]:
         """The names of all users that are named."""
-        return {device.user for device in self.devices} | set(self.absent_users)
+        return {device.user for device in self.devices} | {user.name for user in self.absent_users}
 
 
-def parse_wanted(users: Sequence[Mapping[str, Any]], *, csr_fingerprint: CsrFingerprint) -> Wanted:
+@dataclass(frozen=True)
+class Reading:
+    """What the entries of a list are read with.
+
+    :param csr_fingerprint: The fingerprint of the key in a CSR (PEM); raises :class:`InputError` for a bad one.
+    :param now: No invalidity date lies after this.
+    :param pkcs12: Every device without a CSR gets a PKCS#12.
+    :param pkcs12_password: The password of those that have none of their own; empty for one that is made.
+    """
+
+    csr_fingerprint: CsrFingerprint
+    now: datetime
+    pkcs12: bool = False
+    pkcs12_password: str = field(default="", repr=False)
+
+
+def parse_wanted(users: Sequence[Mapping[str, Any]], reading: Reading) -> Wanted:
     """Read a list of users as Ansible gives it.
 
-    :param users: Each with ``name``, ``state`` (``present`` or ``absent``) and ``devices``, each of these with
-        ``name``, ``reissue`` and ``csr_content``. What is left out has its default.
-    :param csr_fingerprint: The fingerprint of the key in a CSR (PEM); raises :class:`InputError` for a bad one.
+    :param users: Each with ``name``, ``state`` (``present`` or ``absent``), ``reason``, ``invalidity_date`` and
+        ``devices``, each of these with ``name``, ``reissue``, ``reason``, ``invalidity_date``, ``csr_content`` and
+        ``pkcs12_password``. What is left out has its default.
     :raises InputError: naming every entry that cannot be accepted.
     """
-    reader = _Reader(csr_fingerprint)
+    reader = _Reader(reading)
+    if reading.pkcs12_password:
+        reader.check_password(reading.pkcs12_password, "The option 'pkcs12_password'")
     for user in users:
         reader.read_user(user)
     if reader.problems:
@@ -70,10 +116,10 @@ def parse_wanted(users: Sequence[Mapping[str, Any]], *, csr_fingerprint: CsrFing
 
 
 class _Reader:
-    def __init__(self, csr_fingerprint: CsrFingerprint) -> None:
-        self.csr_fingerprint = csr_fingerprint
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
         self.devices: list[WantedDevice] = []
-        self.absent_users: list[str] = []
+        self.absent_users: list[AbsentUser] = []
         self.problems: dict[str, None] = {}
         self._users: set[str] = set()
         self._common_names: set[str] = set()
@@ -86,28 +132,98 @@ class _Reader:
             self._refuse(f"The user '{name}' is in the list twice.")
         self._users.add(name)
         present = user.get("state") != "absent"
+        reason, since = self._why(user, f"The user '{name}'", allowed=not present)
         devices = user.get("devices") or ([{"name": DEFAULT_DEVICE}] if present else [])
         if not devices:
-            self.absent_users.append(name)
+            self.absent_users.append(AbsentUser(name, reason, since))
         for device in devices:
-            self._read_device(name, device, present=present)
+            if present:
+                self._read_present(name, device)
+            else:
+                self._read_absent(name, device, (reason, since))
 
-    def _read_device(self, user: str, device: Mapping[str, Any], *, present: bool) -> None:
-        name = str(device.get("name") if device.get("name") is not None else DEFAULT_DEVICE)
-        csr = device.get("csr_content")
-        if not self._accepts(lambda: common_name(user, name)):
+    def _read_present(self, user: str, device: Mapping[str, Any]) -> None:
+        name, full = self._name_of(user, device)
+        if not full:
             return
-        full = common_name(user, name)
+        csr, reissue = device.get("csr_content"), bool(device.get("reissue"))
+        key = self._key_of(full, csr) if csr else ""
+        reason, since = self._why(device, f"The device '{full}'", allowed=reissue)
+        password = self._password_of(full, device, csr)
+        self.devices.append(
+            WantedDevice(
+                user,
+                name,
+                full,
+                reissue=reissue,
+                csr=csr,
+                csr_key_sha256=key,
+                reason=reason,
+                invalidity_date=since,
+                pkcs12_password=password,
+            )
+        )
+
+    def _read_absent(self, user: str, device: Mapping[str, Any], users: tuple[str, datetime | None]) -> None:
+        name, full = self._name_of(user, device)
+        if full:
+            reason, since = self._why(device, f"The device '{full}'", allowed=True)
+            why = {"reason": reason or users[0], "invalidity_date": since or users[1]}
+            self.devices.append(WantedDevice(user, name, full, present=False, **why))  # type: ignore[arg-type]
+
+    def _name_of(self, user: str, device: Mapping[str, Any]) -> tuple[str, str]:
+        """The name of a device and its common name; both empty where they were refused."""
+        name = str(device.get("name") if device.get("name") is not None else DEFAULT_DEVICE)
+        try:
+            full = common_name(user, name)
+        except InputError as error:
+            self._refuse(str(error))
+            return "", ""
         if full in self._common_names:
             self._refuse(f"The device '{name}' of the user '{user}' is in the list twice.")
         self._common_names.add(full)
-        key = self._key_of(full, csr) if csr and present else ""
-        reissue = bool(device.get("reissue")) and present
-        self.devices.append(WantedDevice(user, name, full, present, reissue, csr if present else None, key))
+        return name, full
+
+    def _why(self, entry: Mapping[str, Any], what: str, *, allowed: bool) -> tuple[str, datetime | None]:
+        """Why and since when something is revoked."""
+        reason, since = entry.get("reason") or "", entry.get("invalidity_date") or ""
+        if (reason or since) and not allowed:
+            self._refuse(f"{what} has a reason or an invalidity date, and nothing of it is asked to be revoked.")
+        if reason and reason not in REASONS:
+            self._refuse(f"{what}: there is no reason '{shown(str(reason))}' (there are {', '.join(REASONS)}).")
+        return str(reason), self._moment(str(since), what) if since else None
+
+    def _moment(self, text: str, what: str) -> datetime | None:
+        try:
+            moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+        except ValueError:
+            self._refuse(f"{what}: '{shown(text)}' is no date in ISO 8601, for example 2026-11-22T09:30:00Z.")
+            return None
+        moment = moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        if moment > self.reading.now:
+            self._refuse(f"{what}: the invalidity date {moment.isoformat()} lies in the future.")
+        return moment
+
+    def _password_of(self, full: str, device: Mapping[str, Any], csr: str | None) -> str | None:
+        own = device.get("pkcs12_password") or ""
+        if not (own or self.reading.pkcs12 or self.reading.pkcs12_password):
+            return None
+        if csr:
+            self._refuse(f"The device '{full}' brings a CSR: its key is not here, and no PKCS#12 can hold it.")
+        if own:
+            self.check_password(own, f"The PKCS#12 password of the device '{full}'")
+        return own or self.reading.pkcs12_password
+
+    def check_password(self, password: str, what: str) -> None:
+        """Refuse what one program or another would not take for a password."""
+        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+            self._refuse(f"{what} must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
+        if not (password.isascii() and password.isprintable()):
+            self._refuse(f"{what} holds a character that is not printable ASCII.")
 
     def _key_of(self, full: str, csr: str) -> str:
         try:
-            return self.csr_fingerprint(csr)
+            return self.reading.csr_fingerprint(csr)
         except InputError as error:
             self._refuse(f"The CSR of '{full}': {error.message}")
             return ""

@@ -13,9 +13,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.bulk import insert_many
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
     REVOKED,
     to_epoch_microseconds,
@@ -28,6 +30,9 @@ except ImportError:
     sa = missing_library("SQLAlchemy")
 
 BEGINNING = "0" * 64
+TOLD = ("sequence", "at_us", "actor", "job", "action", "subject", "detail", "previous")
+COLUMNS = (*TOLD, "hash")
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 MOST_PROBLEMS = 20
 AUTHORITY_INTENDED = "authority.intended"
 AUTHORITY_ACTIVATED = "authority.activated"
@@ -79,37 +84,40 @@ def append_events(session: StoreSession, events: Sequence[Event]) -> None:
     if not events:
         return
     sequence, previous = _head(session)
+    actor, job = session.origin.actor, session.origin.job
     at_us = to_epoch_microseconds(session.clock())
-    records: list[dict[str, Any]] = []
-    for offset, event in enumerate(events, start=1):
-        record = _record(session, event, sequence=sequence + offset, at_us=at_us, previous=previous)
-        previous = record["hash"]
-        records.append(record)
-    session.connection.execute(sa.insert(session.tables.audit), records)
-
-
-def _record(session: StoreSession, event: Event, *, sequence: int, at_us: int, previous: str) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "sequence": sequence,
-        "at_us": at_us,
-        "actor": session.origin.actor,
-        "job": session.origin.job,
-        "action": event.action,
-        "subject": event.subject,
-        "detail": _canonical(event.detail),
-        "previous": previous,
-    }
-    record["hash"] = record_hash(record)
-    return record
+    records: list[tuple[Any, ...]] = []
+    for number, event in enumerate(events, start=sequence + 1):
+        detail = _canonical(event.detail)
+        told = (number, at_us, actor, job, event.action, event.subject, detail, previous)
+        previous = _hash(told)
+        records.append((*told, previous))
+    insert_many(session.connection, session.tables.audit, COLUMNS, records)
 
 
 def record_hash(record: Mapping[str, Any]) -> str:
-    """SHA-256 over the canonical JSON of a record without its hash, in hexadecimal."""
-    return hashlib.sha256(_canonical({key: record[key] for key in record if key != "hash"}).encode()).hexdigest()
+    """SHA-256 over the canonical JSON of a record without its hash, in hexadecimal.
+
+    Canonical: names sorted, no space between, ASCII only.
+    """
+    return _hash(tuple(record[name] for name in TOLD))
 
 
-def _canonical(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+def _hash(told: tuple[Any, ...]) -> str:
+    """The hash of a record whose values are in the order of :data:`TOLD`.
+
+    The template is what a JSON encoder writes, which would look at every name and value anew.
+    """
+    number, at_us, actor, job, action, subject, detail, previous = map(_json, told)
+    text = (
+        f'{{"action":{action},"actor":{actor},"at_us":{at_us},"detail":{detail},"job":{job},'
+        f'"previous":{previous},"sequence":{number},"subject":{subject}}}'
+    )
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _json(value: Any) -> str:
+    return encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _head(session: StoreSession) -> tuple[int, str]:

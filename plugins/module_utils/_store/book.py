@@ -17,6 +17,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
     RETIRING,
+    TRUSTED,
     Authority,
     Certificate,
     Intent,
@@ -46,8 +47,10 @@ class AuthorityBook:
     label: str
 
     def trusted(self) -> tuple[Authority, ...]:
-        """The authorities that have to be trusted, the active one first; none where it has not been set up."""
-        return authorities.trusted_authorities(self.session) if self.session else ()
+        """The authorities that have to be trusted, the oldest first; none where there is none yet."""
+        if self.session is None:
+            return ()
+        return tuple(each for each in authorities.load_authorities(self.session) if each.state in TRUSTED)
 
     def issuer(self, *, profile: str, now: datetime) -> Authority:
         """The authority that signs certificates of a profile.
@@ -87,9 +90,9 @@ class AuthorityBook:
         """Store what is going to be signed, and by whom."""
         certificates.intend_certificates(self._open(), issuer, intents)
 
-    def record(self, signed: Sequence[Signed]) -> None:
-        """Store what was signed, all of it or nothing."""
-        certificates.record_certificates(self._open(), signed)
+    def recording(self) -> AbstractContextManager[Callable[[Sequence[Signed]], None]]:
+        """For a block, a function that stores what was signed; the end of the block commits it, an error none of it."""
+        return certificates.recording_certificates(self._open())
 
     def deliver(self, serials: Sequence[int]) -> None:
         """Store that certificates are about to leave this process."""
@@ -102,7 +105,14 @@ class AuthorityBook:
     def issuers(self) -> tuple[IssuerBook, ...]:
         """What the store keeps of the CRLs of every authority that is trusted, the active one first."""
         session = self.session
-        return tuple(IssuerBook(session, authority) for authority in self.trusted()) if session else ()
+        if session is None:
+            return ()
+        return tuple(IssuerBook(session, authority) for authority in authorities.trusted_authorities(session))
+
+    def labels(self) -> tuple[str, ...]:
+        """The labels of all authorities that there ever were."""
+        known = authorities.load_authorities(self.session) if self.session else ()
+        return tuple(authority.label for authority in known)
 
     def _open(self) -> StoreSession:
         if self.session is None:
@@ -133,13 +143,23 @@ class IssuerBook:
         """What the next CRL has to list."""
         return crls.load_owed(self.session, self.authority)
 
+    def unpublished(self) -> Owed:
+        """What it has to list more than the one before."""
+        return crls.load_unpublished(self.session, self.authority)
+
+    def count_revocations(self) -> int:
+        """How many certificates were ever revoked."""
+        return crls.count_revocations(self.session, self.authority)
+
     def intend_crl(self, crl: crls.CrlIntent) -> None:
         """Take the number of a CRL before it is signed."""
         crls.intend_crl(self.session, self.authority, crl)
 
-    def record_crl(self, crl: crls.CrlIntent, *, der: bytes, owed: Owed) -> None:
-        """Store that a CRL was signed."""
-        crls.record_crl(self.session, self.authority, crl, der=der, owed=owed)
+    def record_crl(
+        self, crl: crls.CrlIntent, *, der: bytes | Sequence[crls.Piece], owed: Owed, spliced: int = 0
+    ) -> None:
+        """Store that a CRL was signed, which took over so many entries from the one before."""
+        crls.record_crl(self.session, self.authority, crl, der=der, owed=owed, spliced=spliced)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
 from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit
+from ansible_collections.privatespace.gateway.plugins.module_utils._store.bulk import insert_many, update_many
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
     ABANDONED,
     INTENDED,
@@ -35,6 +38,11 @@ except ImportError:
     sa = missing_library("SQLAlchemy")
 
 ROWS_A_QUERY = 500
+ROW_COLUMNS = ("id", "authority_id", "serial", "common_name", "name_key", "profile", "state", "not_after")
+INTENDED_COLUMNS = (
+    "authority_id", "serial", "common_name", "name_key", "name", "device", "profile", "state", "not_before",
+    "not_after", "public_key_sha256", "intended_at",
+)  # fmt: skip
 
 
 def load_current(session: StoreSession, *, profile: str) -> tuple[Certificate, ...]:
@@ -136,32 +144,34 @@ def intend_certificates(session: StoreSession, authority: Authority, intents: Se
     What an earlier run intended and never stored was never handed out: it is marked as abandoned, and its serials
     stay taken.
     """
-    table = session.tables.certificates
     now = to_epoch(session.clock())
     with session.transaction() as connection:
         _abandon(session, connection)
-        connection.execute(
-            sa.insert(table), [_intended_row(intent, authority=authority, intended_at=now) for intent in intents]
-        )
+        rows = _intended_rows(intents, authority=authority, intended_at=now)
+        insert_many(connection, session.tables.certificates, INTENDED_COLUMNS, rows)
         detail = {"serials": [str(intent.serial) for intent in intents]}
         audit.append_events(session, [audit.Event(audit.CERTIFICATES_INTENDED, authority.label, detail)])
 
 
-def _intended_row(intent: Intent, *, authority: Authority, intended_at: int) -> dict[str, Any]:
-    return {
-        "authority_id": authority.identifier,
-        "serial": str(intent.serial),
-        "common_name": intent.common_name,
-        "name_key": intent.common_name.casefold(),
-        "name": intent.name,
-        "device": intent.device,
-        "profile": intent.profile,
-        "state": INTENDED,
-        "not_before": to_epoch(intent.not_before),
-        "not_after": to_epoch(intent.not_after),
-        "public_key_sha256": "",
-        "intended_at": intended_at,
-    }
+def _intended_rows(intents: Sequence[Intent], *, authority: Authority, intended_at: int) -> Iterator[tuple[Any, ...]]:
+    """Rows in the order of :data:`INTENDED_COLUMNS`."""
+    epoch = lru_cache(maxsize=16)(to_epoch)
+    for intent in intents:
+        name = intent.common_name
+        yield (
+            authority.identifier,
+            str(intent.serial),
+            name,
+            name.casefold(),
+            intent.name,
+            intent.device,
+            intent.profile,
+            INTENDED,
+            epoch(intent.not_before),
+            epoch(intent.not_after),
+            "",
+            intended_at,
+        )
 
 
 def _abandon(session: StoreSession, connection: sa.Connection) -> None:
@@ -175,29 +185,39 @@ def _abandon(session: StoreSession, connection: sa.Connection) -> None:
 
 
 def record_certificates(session: StoreSession, signed: Sequence[Signed]) -> None:
-    """Store signed certificates, in one transaction; they may be handed out once this has returned.
+    """Store signed certificates, in one transaction; they may be handed out once this has returned."""
+    with recording_certificates(session) as record:
+        record(signed)
+
+
+@contextmanager
+def recording_certificates(session: StoreSession) -> Iterator[Callable[[Sequence[Signed]], None]]:
+    """Store signed certificates part by part in one transaction, which the end of the block commits.
 
     Each becomes the valid certificate of its common name; the one before it becomes superseded.
     """
-    table = session.tables.certificates
     with session.transaction() as connection:
-        intended = _rows_by_serial(session, [str(item.serial) for item in signed])
-        superseded = _supersede(session, connection, {row.name_key for row in intended.values()})
-        connection.execute(
-            sa.update(table)
-            .where(table.c.serial == sa.bindparam("of_serial"), table.c.state == INTENDED)
-            .values(
-                state=VALID,
-                certificate=sa.bindparam("der"),
-                public_key_sha256=sa.bindparam("key"),
-                issued_at=to_epoch(session.clock()),
-            ),
-            [
-                {"of_serial": str(item.serial), "der": item.certificate, "key": item.public_key_sha256}
-                for item in signed
-            ],
+        yield lambda signed: _record(session, connection, signed)
+
+
+def _record(session: StoreSession, connection: sa.Connection, signed: Sequence[Signed]) -> None:
+    table = session.tables.certificates
+    intended = _rows_by_serial(session, [str(item.serial) for item in signed])
+    superseded = _supersede(session, connection, {row.name_key for row in intended.values()})
+    statement = (
+        sa.update(table)
+        .where(table.c.serial == sa.bindparam("of_serial"), table.c.state == sa.bindparam("before"))
+        .values(
+            state=sa.bindparam("after"),
+            certificate=sa.bindparam("der"),
+            public_key_sha256=sa.bindparam("key"),
+            issued_at=sa.bindparam("at"),
         )
-        audit.append_events(session, [*superseded, *_issued_events(signed, intended)])
+    )
+    at = to_epoch(session.clock())
+    rows = [(str(item.serial), INTENDED, VALID, item.certificate, item.public_key_sha256, at) for item in signed]
+    update_many(connection, statement, ("of_serial", "before", "after", "der", "key", "at"), rows)
+    audit.append_events(session, [*superseded, *_issued_events(signed, intended)])
 
 
 def _supersede(session: StoreSession, connection: sa.Connection, name_keys: Iterable[str]) -> list[audit.Event]:
@@ -206,7 +226,8 @@ def _supersede(session: StoreSession, connection: sa.Connection, name_keys: Iter
     for chunk in _chunks(sorted(name_keys)):
         current = sa.and_(table.c.name_key.in_(chunk), table.c.state == VALID)
         rows = connection.execute(sa.select(table.c.serial, table.c.common_name).where(current)).all()
-        connection.execute(sa.update(table).where(current).values(state=SUPERSEDED))
+        if rows:
+            connection.execute(sa.update(table).where(current).values(state=SUPERSEDED))
         events += [
             audit.Event(audit.CERTIFICATE_SUPERSEDED, row.serial, {"common_name": row.common_name}) for row in rows
         ]
@@ -231,9 +252,11 @@ def deliver_certificates(session: StoreSession, serials: Sequence[int]) -> None:
         return
     table, now = session.tables.certificates, to_epoch(session.clock())
     texts = [str(serial) for serial in serials]
+    statement = (
+        sa.update(table).where(table.c.serial == sa.bindparam("of_serial")).values(delivered_at=sa.bindparam("at"))
+    )
     with session.transaction() as connection:
-        for chunk in _chunks(texts):
-            connection.execute(sa.update(table).where(table.c.serial.in_(chunk)).values(delivered_at=now))
+        update_many(connection, statement, ("of_serial", "at"), [(serial, now) for serial in texts])
         audit.append_events(
             session, [audit.Event(audit.CERTIFICATES_DELIVERED, str(len(texts)), {"serials": sorted(texts)})]
         )
@@ -289,7 +312,7 @@ def _revoked_events(revocations: Sequence[Revocation], found: dict[str, Any]) ->
 
 def _rows_by_serial(session: StoreSession, serials: Sequence[str]) -> dict[str, Any]:
     table = session.tables.certificates
-    columns = [column for column in table.c if column.name != "certificate"]
+    columns = [table.c[name] for name in ROW_COLUMNS]
     found: dict[str, Any] = {}
     for chunk in _chunks(serials):
         rows = session.connection.execute(sa.select(*columns).where(table.c.serial.in_(chunk))).all()

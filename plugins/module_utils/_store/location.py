@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ SQLITE_URL = "sqlite:///"
 DATABASE_SCHEMES = ("postgresql", "postgresql+psycopg")
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
+RUN_FOLDER = Path("/run/lock")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class StoreLocation:
     def lock_path(self) -> Path | None:
         """The lock file beside an SQLite store; ``None`` where the database itself has locks."""
         return self.path.with_name(f"{self.path.name}.lock") if self.path else None
+
+    @property
+    def progress_path(self) -> Path:
+        """The file in which a long run tells this host how far it is: beside an SQLite store."""
+        if self.path:
+            return self.path.with_name("progress.json")
+        return RUN_FOLDER / f"privatespace-progress-{hashlib.sha256(self.url.encode()).hexdigest()[:16]}.json"
 
     def is_missing(self) -> bool:
         """Whether there is certainly no store: its file does not exist. A database by URL has to be asked."""

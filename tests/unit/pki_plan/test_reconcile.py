@@ -11,14 +11,22 @@ import pytest
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import (
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import (
     Issue,
     Revoke,
     Step,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.reconcile import (
+    LOST,
+    Policy,
     plan_certificate,
     plan_users,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted import WantedDevice, parse_wanted
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted import (
+    Reading,
+    WantedDevice,
+    parse_wanted,
+)
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -32,6 +40,8 @@ class Cert:
     state: str = "valid"
     days_left: float = 100
     public_key_sha256: str = "old key"
+    authority: str = "ca"
+    delivered: bool = True
 
     @property
     def name(self) -> str:
@@ -46,9 +56,11 @@ class Cert:
         return NOW + timedelta(days=self.days_left)
 
 
-def plan(users: list[dict[str, Any]], known: Sequence[Cert] = (), **options: bool) -> Change[Step]:
-    wanted = parse_wanted(users, csr_fingerprint=lambda csr: csr)
-    return plan_users(wanted, known, now=NOW, renewal_days=30, **options)
+def plan(
+    users: list[dict[str, Any]], known: Sequence[Cert] = (), *, issuer: str = "", now: datetime = NOW, **options: bool
+) -> Change[Step]:
+    wanted = parse_wanted(users, Reading(lambda csr: csr, now))
+    return plan_users(wanted, known, Policy(now, 30, issuer), **options)
 
 
 def outcomes(change: Change[Step]) -> list[tuple[str, str]]:
@@ -213,8 +225,9 @@ def test_a_diff_shows_only_what_changes() -> None:
 
 def test_a_gateway_is_planned_like_a_device() -> None:
     wanted = WantedDevice("cambridge", "", "gateway-cambridge", csr="csr", csr_key_sha256="old key")
-    assert not plan_certificate(wanted, [Cert(1, "gateway-cambridge")], now=NOW, renewal_days=30).needed
-    change = plan_certificate(wanted, [], now=NOW, renewal_days=30)
+    policy = Policy(NOW, 30, "ca", deliveries=False)
+    assert not plan_certificate(wanted, [Cert(1, "gateway-cambridge")], policy).needed
+    change = plan_certificate(wanted, [], policy)
     assert change.steps == (Issue("cambridge", "", "gateway-cambridge", "issued", "csr"),)
 
 
@@ -222,3 +235,121 @@ def test_a_plan_grows_with_the_list_and_not_faster() -> None:
     users = [{"name": f"u{number}"} for number in range(5000)]
     known = [Cert(number, f"u{number}@default") for number in range(5000)]
     assert plan(users, known, purge=True).result["counts"]["kept"] == 5000
+
+
+def test_a_gateway_follows_the_authority_that_issues() -> None:
+    wanted = WantedDevice("cambridge", "", "gateway-cambridge", csr="csr", csr_key_sha256="old key")
+    change = plan_certificate(wanted, [Cert(1, "gateway-cambridge")], Policy(NOW, 30, "ca2", deliveries=False))
+    assert change.steps == (Issue("cambridge", "", "gateway-cambridge", "renewed", "csr"),)
+
+
+def test_the_certificate_of_a_gateway_is_returned_by_every_run_and_never_lost() -> None:
+    wanted = WantedDevice("cambridge", "", "gateway-cambridge", csr="csr", csr_key_sha256="old key")
+    known = [Cert(1, "gateway-cambridge", delivered=False)]
+    assert not plan_certificate(wanted, known, Policy(NOW, 30, "ca", deliveries=False)).needed
+
+
+# What a run left behind that was killed between storing certificates and returning them.
+LOST_CASES: list[tuple[str, dict[str, Any], list[Cert], str, list[Step]]] = [
+    (
+        "made here",
+        ALICE,
+        [Cert(1, A, delivered=False)],
+        "reissued",
+        [Revoke(1, A, "superseded"), issue("reissued")],
+    ),
+    (
+        "the one before it is in use",
+        ALICE,
+        [Cert(1, A, "superseded", 5), Cert(2, A, delivered=False)],
+        "reissued",
+        [Revoke(2, A, "superseded"), issue("reissued")],
+    ),
+    (
+        "twice",
+        ALICE,
+        [Cert(1, A, "superseded", 5, delivered=False), Cert(2, A, delivered=False)],
+        "reissued",
+        [Revoke(1, A, "superseded"), Revoke(2, A, "superseded"), issue("reissued")],
+    ),
+    ("and one came after it", ALICE, [Cert(1, A, "superseded", 5, delivered=False), Cert(2, A)], "kept", []),
+    (
+        "with a CSR of the same key",
+        WITH_CSR,
+        [Cert(1, A, public_key_sha256="new key", delivered=False)],
+        "renewed",
+        [issue("renewed", "new key")],
+    ),
+    ("expired", ALICE, [Cert(1, A, days_left=-1, delivered=False)], "renewed", [issue("renewed")]),
+    ("removed", GONE, [Cert(1, A, delivered=False)], "revoked", [Revoke(1, A, "cessationOfOperation")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("user", "known", "outcome", "steps"), [case[1:] for case in LOST_CASES], ids=[case[0] for case in LOST_CASES]
+)
+def test_what_never_left_the_run_that_signed_it(
+    user: dict[str, Any], known: list[Cert], outcome: str, steps: list[Step]
+) -> None:
+    change = plan([user], known)
+    assert outcomes(change) == [(A, outcome)]
+    assert list(change.steps) == steps
+    assert change.result["users"][0]["note"] == (LOST if outcome == "reissued" else "")
+
+
+def test_nobody_holds_what_was_lost_so_no_session_is_cut_for_it() -> None:
+    assert plan([ALICE], [Cert(1, A, delivered=False)]).result["revoked"] == []
+
+
+@pytest.mark.parametrize(
+    ("issuer", "authority", "outcome"),
+    [("", "ca", "kept"), ("ca", "ca", "kept"), ("ca2", "ca", "renewed"), ("ca2", "ca2", "kept")],
+)
+def test_certificates_of_a_retiring_authority_are_renewed_where_that_is_asked(
+    issuer: str, authority: str, outcome: str
+) -> None:
+    change = plan([ALICE], [Cert(1, A, authority=authority)], issuer=issuer)
+    assert outcomes(change) == [(A, outcome)]
+    assert all(isinstance(step, Issue) for step in change.steps), "the old one stays usable"
+
+
+def test_moving_to_another_authority_does_not_touch_who_is_not_named() -> None:
+    change = plan([ALICE], [Cert(1, A, authority="ca2"), Cert(2, "bob@a", authority="ca")], issuer="ca2", purge=False)
+    assert not change.needed
+
+
+@pytest.mark.parametrize(
+    ("user", "reason"),
+    [
+        ({"name": "alice", "devices": [{"name": "a", "reissue": True, "reason": "keyCompromise"}]}, "keyCompromise"),
+        ({"name": "alice", "state": "absent", "reason": "privilegeWithdrawn"}, "privilegeWithdrawn"),
+        (
+            {"name": "alice", "state": "absent", "devices": [{"name": "a", "reason": "affiliationChanged"}]},
+            "affiliationChanged",
+        ),
+    ],
+    ids=["reissue", "user", "device"],
+)
+def test_revocations_bear_the_reason_and_the_date_that_were_given(user: dict[str, Any], reason: str) -> None:
+    since = "2026-11-20T00:00:00+00:00"
+    if "reason" in user:
+        user = {**user, "invalidity_date": since}
+    else:
+        user = {**user, "devices": [{**user["devices"][0], "invalidity_date": since}]}
+    steps = plan([user], [Cert(1, A)]).steps
+    assert steps[0] == Revoke(1, A, reason, datetime.fromisoformat(since))
+
+
+def test_a_clock_that_was_set_back_renews_nothing_and_revokes_what_is_asked() -> None:
+    """Certificates look younger than they are; nothing is issued or lost by that."""
+    past = NOW - timedelta(days=400)
+    known = [Cert(1, A, days_left=10), Cert(2, "bob@a", "superseded", -1)]
+    assert outcomes(plan([ALICE], known, now=past)) == [(A, "kept")]
+    assert plan([GONE], known, now=past).steps == (Revoke(1, A, "cessationOfOperation"),)
+
+
+def test_a_name_that_was_freed_can_be_used_again_and_again() -> None:
+    known = [Cert(1, A, "revoked"), Cert(2, A, "revoked", -3)]
+    assert outcomes(plan([ALICE], known)) == [(A, "issued")]
+    assert outcomes(plan([GONE], [*known, Cert(3, A)])) == [(A, "revoked")]
+    assert outcomes(plan([ALICE], [*known, Cert(3, A, "revoked")])) == [(A, "issued")]
