@@ -127,12 +127,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import (
-    file_mode,
-    read_optional,
-    write_atomic,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import file_mode, read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.published_files import (
+    remove_file,
+    write_pieces,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import SigningKeys, signing_keys
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.token import TokenSettings
@@ -146,8 +146,9 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.store
     store_argument_spec,
     store_options,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_files import CrlFiles
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_run import CrlRun
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Files, Tools
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Tools
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.book import AuthorityBook
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import open_for_run
 
@@ -178,13 +179,14 @@ def main() -> None:
         return signing_keys(TokenSettings(**token_options(module)), lock=exclusive_lock)
 
     tools = Tools(utc_now, os.urandom, open_keys, partial(generate_private_key, "ec-p256"))
+    files = CrlFiles(read_optional, file_mode, write_pieces, remove_file)
     with (
         failing(module),
         open_for_run(
             **store_options(module), clock=utc_now, file_lock=exclusive_lock, dry_run=module.check_mode
         ) as session,
     ):
-        job = CrlRun(params, AuthorityBook(session, label), tools, Files(read_optional, file_mode, write_atomic))
+        job = CrlRun(params, AuthorityBook(session, label), tools, files, module.warn)
         run(module, job.decide, job.apply)
 
 

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a CRL has to be signed or its files put right: decided from values alone."""
+"""Which CRLs have to be signed and which of their files put right: decided from values alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -14,7 +14,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.change 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import next_this_update
 
-SIGN, WRITE = "sign", "write"
+SIGN, WRITE, REMOVE = "sign", "write", "remove"
+FIRST, DUE, LOST, FORCED = "the first", "due", "no file holds the last one", "asked for"
 
 
 class CrlIdentity(Protocol):
@@ -42,19 +43,55 @@ class KnownCrl(CrlIdentity, Protocol):
     @property
     def sha256(self) -> str: ...
 
+    @property
+    def omitted(self) -> int: ...
+
 
 @dataclass(frozen=True)
 class FoundFile:
     """A file that a CRL is published in.
 
-    :param name: ``pem`` or ``der``.
-    :param is_current: Whether it holds the CRL that was signed last.
+    :param is_current: Whether it holds the CRL that was signed last; ``None`` where nobody looked, because it is
+        replaced anyway.
     :param mode: Its permission bits; ``None`` where it is missing.
     """
 
-    name: str
-    is_current: bool
+    path: str
+    is_current: bool | None
     mode: int | None
+
+
+@dataclass(frozen=True)
+class FoundIssuer:
+    """What was found of the CRLs of one issuer.
+
+    :param label: Of its key.
+    :param last: The CRL that was signed last.
+    :param unpublished: How many revocations no CRL lists yet.
+    :param is_held: Whether a file holds the last CRL, be it that of another.
+    :param renewal_days: A CRL is due when it is valid for fewer days than this.
+    """
+
+    label: str
+    last: KnownCrl | None
+    unpublished: int
+    is_held: bool
+    renewal_days: int
+    file: FoundFile
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do.
+
+    :param action: ``sign``, ``write`` or ``remove``.
+    :param subject: The label of an issuer, or the path of a file.
+    :param is_splice: Sign the last CRL with some entries more, instead of all entries from the store.
+    """
+
+    action: str
+    subject: str
+    is_splice: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,51 +104,82 @@ class CrlDates:
     signed_at: datetime
 
 
-def plan_crl(
-    last: KnownCrl | None,
-    *,
-    unpublished: int,
-    files: tuple[FoundFile, ...],
-    now: datetime,
-    renewal_days: int,
-    mode: int,
-    force: bool = False,
-) -> Change[str]:
-    """Sign when something was revoked since, when it is due or when no file holds the last CRL; else mend the files.
+def reasons_to_sign(issuer: FoundIssuer, *, now: datetime, force: bool) -> tuple[str, ...]:
+    """Why an issuer has to sign a new CRL; nothing where it has not.
 
-    :param last: The CRL that was signed last.
-    :param unpublished: How many revocations no CRL lists yet.
-    :param renewal_days: Sign when the last one is valid for fewer days than this.
-    :param mode: The permission bits that the files have to have.
     :param force: Sign in any case.
     """
-    reasons = _reasons_to_sign(last, unpublished=unpublished, files=files, now=now, renewal_days=renewal_days)
-    if force:
-        reasons.append("asked for")
-    wrong = [file.name for file in files if not file.is_current or file.mode != mode]
-    steps = (SIGN,) if reasons else (WRITE,) if wrong else ()
-    facts = _facts(last)
-    found = {file.name: _shown(file) for file in files}
-    before = {**facts, "files": found}
-    after = before
-    if steps == (SIGN,):
-        after = {"number": "the next", "reasons": reasons, "files": _mended(files, mode)}
-    elif steps:
-        after = {**facts, "files": _mended(files, mode)}
-    return Change(before, after, steps, crl_result(last, entries=last.entries if last else None))
+    if issuer.last is None:
+        return (FIRST,)
+    reasons = {
+        f"{issuer.unpublished} revoked since": issuer.unpublished > 0,
+        DUE: issuer.last.next_update - now < timedelta(days=issuer.renewal_days),
+        LOST: not issuer.is_held,
+        FORCED: force,
+    }
+    return tuple(reason for reason, holds in reasons.items() if holds)
 
 
-def _reasons_to_sign(
-    last: KnownCrl | None, *, unpublished: int, files: tuple[FoundFile, ...], now: datetime, renewal_days: int
-) -> list[str]:
-    if last is None:
-        return ["the first"]
-    reasons = [f"{unpublished} revoked since"] if unpublished else []
-    if last.next_update - now < timedelta(days=renewal_days):
-        reasons.append("due")
-    if not any(file.is_current for file in files):
-        reasons.append("no file holds the last one")
-    return reasons
+def is_splice(reasons: Collection[str]) -> bool:
+    """Whether the last CRL and what was revoked since make the new one; every other CRL is built from the store."""
+    return bool(reasons) and not {FIRST, DUE, LOST, FORCED} & set(reasons)
+
+
+def plan_crls(
+    issuers: Sequence[FoundIssuer],
+    *,
+    bundle: FoundFile,
+    leftovers: Sequence[str],
+    now: datetime,
+    mode: int,
+    force: bool = False,
+) -> Change[Step]:
+    """Sign for each issuer that needs it, put the files right, and remove those of issuers that are gone.
+
+    :param bundle: The file that holds the CRLs of all.
+    :param leftovers: Paths of files of authorities that nobody has to trust any more.
+    :param mode: The permission bits that the files have to have.
+    """
+    reasons = {issuer.label: reasons_to_sign(issuer, now=now, force=force) for issuer in issuers}
+    signs = [Step(SIGN, label, is_splice(why)) for label, why in reasons.items() if why]
+    files = [*(issuer.file for issuer in issuers), bundle]
+    replaced = {issuer.file.path for issuer in issuers if reasons[issuer.label]} | ({bundle.path} if signs else set())
+    wrong = [file.path for file in files if file.path in replaced or not file.is_current or file.mode != mode]
+    before = {
+        "issuers": {issuer.label: _facts(issuer.last) for issuer in issuers},
+        "files": {**{file.path: _shown(file) for file in files}, **dict.fromkeys(leftovers, "of no issuer any more")},
+    }
+    after = {
+        "issuers": {issuer.label: _planned(issuer, reasons[issuer.label]) for issuer in issuers},
+        "files": {
+            **{file.path: f"current, mode {mode:04o}" if file.path in wrong else _shown(file) for file in files},
+            **dict.fromkeys(leftovers, "absent"),
+        },
+    }
+    steps = (*signs, *(Step(WRITE, path) for path in wrong), *(Step(REMOVE, path) for path in leftovers))
+    return Change(before, after if steps else before, steps)
+
+
+def _planned(issuer: FoundIssuer, reasons: tuple[str, ...]) -> Mapping[str, Any]:
+    if not reasons:
+        return _facts(issuer.last)
+    how = "the last CRL and what was revoked since" if is_splice(reasons) else "everything from the store"
+    return {"number": "the next", "reasons": list(reasons), "entries": how}
+
+
+def why_not_to_splice(last: KnownCrl, *, number: int, has_entries: bool, new: tuple[int, int], revocations: int) -> str:
+    """What speaks against taking over the entries of the last CRL; empty where nothing does.
+
+    :param number: The number in the file that holds it; ``has_entries``: whether that lists anything.
+    :param new: How many entries are new: counted in what was read, and by the store.
+    :param revocations: How many certificates were ever revoked, says the store.
+    """
+    if number != last.number or has_entries != (last.entries > 0):
+        return f"its file is not the CRL {last.number} with {last.entries} entries"
+    if new[0] != new[1]:
+        return f"{new[1]} entries are new, and {new[0]} can be read"
+    listed, expected = last.entries + new[1], revocations - last.omitted
+    return "" if listed == expected else f"it would list {listed} certificates, and the store has {expected}"
 
 
 def plan_dates(latest: CrlIdentity | None, *, now: datetime, validity_days: int) -> CrlDates:
@@ -173,11 +241,8 @@ def _facts(last: KnownCrl | None) -> Mapping[str, Any]:
 def _shown(file: FoundFile) -> str:
     if file.mode is None:
         return "absent"
-    return f"{'current' if file.is_current else 'another content'}, mode {file.mode:04o}"
-
-
-def _mended(files: tuple[FoundFile, ...], mode: int) -> Mapping[str, str]:
-    return {file.name: f"current, mode {mode:04o}" for file in files}
+    content = {None: "to be replaced", True: "current", False: "another content"}[file.is_current]
+    return f"{content}, mode {file.mode:04o}"
 
 
 def crl_result(crl: CrlIdentity | None, *, entries: int | None) -> Mapping[str, Any]:
@@ -188,4 +253,32 @@ def crl_result(crl: CrlIdentity | None, *, entries: int | None) -> Mapping[str, 
         "next_update": crl.next_update.isoformat() if crl else None,
         "revoked_count": entries,
         "signed_at": crl.signed_at.timestamp() if crl else None,
+    }
+
+
+@dataclass(frozen=True)
+class Published:
+    """The newest CRL of an issuer, ours or one above, as results tell of it.
+
+    :param issuer: The name of the issuer.
+    :param facts: What :func:`crl_result` gives, and for ours where it is; ``None`` for one above.
+    """
+
+    issuer: str
+    next_update: datetime | None
+    facts: Mapping[str, Any] | None = None
+
+
+def run_result(crls: Sequence[Published]) -> Mapping[str, Any]:
+    """What is returned of all CRLs: those of the active issuer, which comes first, by themselves too."""
+    ours = [crl.facts for crl in crls if crl.facts is not None]
+    active = ours[0] if ours else crl_result(None, entries=None)
+    ends = [(crl.next_update, crl.issuer) for crl in crls if crl.next_update is not None]
+    first = min(ends, default=None)
+    names = ("number", "this_update", "revoked_count", "signed_at")
+    return {
+        **{name: active[name] for name in names},
+        "next_update": first[0].isoformat() if first else None,
+        "expires_first": {"issuer": first[1], "next_update": first[0].isoformat()} if first else None,
+        "issuers": [{name: value for name, value in facts.items() if name != "signed_at"} for facts in ours],
     }

@@ -1,162 +1,226 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run that signs the CRL where that is needed, and keeps its files right."""
+"""A run that signs the CRLs of all issuers where that is needed, with one login, and keeps their files right."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import (
-    CollectionError,
-    InputError,
-    StateError,
-)
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import crl_plan
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import load_der
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Book, Files, IssuerBook, Tools
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import (
-    build_crl,
-    crl_to_der,
-    crl_to_pem,
-    load_crl,
-    verify_crl,
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_chain import (
+    ChainCrl,
+    read_chain_crls,
+    warnings_of,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_files import CrlFiles, Shelf, der_path_of
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_pem import pem_pieces
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_plan import Step
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_signing import CrlSigner, FreshCrl
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import load_der
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Book, IssuerBook, Tools
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import Piece
 
 PUBLIC_MODE = 0o644
 
 
 @dataclass(frozen=True)
 class CrlRun:
-    """Keep the CRL of an authority fresh and in its files.
+    """Keep the CRLs of all trusted authorities fresh and in their files.
 
     :param options: Those of ``pki_crl``.
+    :param warn: Told what an administrator has to know.
     """
 
     options: Mapping[str, Any]
     book: Book
     tools: Tools
-    files: Files
+    files: CrlFiles
+    warn: Callable[[str], None] = lambda _sentence: None
 
-    def decide(self) -> Change[str]:
+    def decide(self) -> Change[Step]:
         """Compare the files with the store; nothing is written."""
-        held, issuer = self._held(), self._issuer()
-        self._refuse_older_store(held)
-        change = crl_plan.plan_crl(
-            issuer.last_crl() if issuer else None,
-            unpublished=issuer.count_unpublished() if issuer else 0,
-            files=tuple(
-                crl_plan.FoundFile(name, held[name] is not None, self.files.mode(path))
-                for name, path in self._paths().items()
-            ),
+        if not self._issuers:
+            steps = (Step(crl_plan.SIGN, ""),)
+            after = {"number": "the next", "reasons": [crl_plan.FIRST]}
+            return Change({"number": None}, after, steps, self._result({}, steps))
+        for sentence in warnings_of(self._chain_crls, now=self.tools.clock()):
+            self.warn(sentence)
+        found = [self._found(issuer) for issuer in self._issuers]
+        change = crl_plan.plan_crls(
+            found,
+            bundle=self._found_bundle(found),
+            leftovers=[str(path) for path in self._leftovers()],
             now=self.tools.clock(),
-            renewal_days=self._renewal_days(),
             mode=PUBLIC_MODE,
             force=self.options["force"],
         )
-        current = next((der for der in held.values() if der is not None), b"")
-        return Change(change.before, change.after, change.steps, {**change.result, **self._content(current)})
+        return replace(change, result=self._result({}, change.steps))
 
-    def apply(self, change: Change[str]) -> Mapping[str, Any]:
-        """Sign, verify and store where that is needed, then replace the files that are not right."""
-        if crl_plan.SIGN in change.steps:
-            der, facts = self._sign()
-        else:
-            der, facts = next(der for der in self._held().values() if der is not None), {}
-        for path, content in ((self._paths()["pem"], crl_to_pem(der)), (self._paths()["der"], der)):
-            if self.files.read(path) != content or self.files.mode(path) != PUBLIC_MODE:
-                self.files.replace(path, content, mode=PUBLIC_MODE)
-        return {**facts, **self._content(der)}
+    def apply(self, change: Change[Step]) -> Mapping[str, Any]:
+        """Sign, verify and store where that is needed, then replace the files that are not right.
 
-    def _sign(self) -> tuple[bytes, Mapping[str, Any]]:
-        """Take the number, sign, verify, store; the token is opened first and closed as soon as it has signed."""
-        issuer = self._issuer()
-        if issuer is None:
+        One issuer that cannot sign keeps none of the others from it: what they signed is published before the error.
+        """
+        signs = {step.subject: step for step in change.steps if step.action == crl_plan.SIGN}
+        fresh, failures = self._sign(signs) if signs else ({}, [])
+        written = {step.subject for step in change.steps if step.action == crl_plan.WRITE}
+        if fresh or not failures:
+            self._publish(fresh, written)
+            for step in change.steps:
+                if step.action == crl_plan.REMOVE:
+                    self.files.remove(Path(step.subject))
+        if failures:
+            raise failures[0]
+        return self._result(fresh, change.steps, signed=True)
+
+    def _sign(self, signs: Mapping[str, Step]) -> tuple[dict[str, FreshCrl], list[CollectionError]]:
+        """Sign for the issuers that need it; the token is closed before anything is published."""
+        fresh: dict[str, FreshCrl] = {}
+        failures: list[CollectionError] = []
+        if not self._issuers:
             raise StateError("The store has no authority yet.", remedy="Set it up first (pki_authority).")
-        ca, days = load_der(issuer.authority.certificate), issuer.authority.crl_validity_days
         with self.tools.open_keys() as keys:
-            key = keys(issuer.authority.label, ca.public_key())
-            dates = crl_plan.plan_dates(issuer.last_number(), now=self.tools.clock(), validity_days=days)
-            owed = issuer.owed()
-            issuer.intend_crl(dates)
-            der = build_crl(
-                owed.entries,
-                issuer_certificate=ca,
-                issuer_key=key,
-                number=dates.number,
-                this_update=dates.this_update,
-                next_update=dates.next_update,
-            )
-        verify_crl(der, ca)
-        issuer.record_crl(dates, der=der, owed=owed)
-        return der, crl_plan.crl_result(dates, entries=len(owed.entries))
+            for issuer in self._issuers:
+                label = issuer.authority.label
+                if label not in signs:
+                    continue
+                last = self._last(issuer) if signs[label].is_splice else None
+                try:
+                    fresh[label] = CrlSigner(issuer, last, self.warn).sign(keys, now=self.tools.clock())
+                except CollectionError as error:
+                    failures.append(error)
+        return fresh, failures
 
-    def _issuer(self) -> IssuerBook | None:
-        return next(iter(self.book.issuers()), None)
+    def _publish(self, fresh: Mapping[str, FreshCrl], written: set[str]) -> None:
+        """Write the files that are not right; an issuer that has no CRL at all, since it could not sign, has none."""
+        for label, parts in self._parts(fresh):
+            path = self._path(label)
+            if str(path) in written:
+                self.files.write(path, parts, mode=PUBLIC_MODE)
+        if str(self._bundle) in written:
+            self.files.write(self._bundle, self._pem(fresh), mode=PUBLIC_MODE)
 
-    def _paths(self) -> dict[str, Path]:
-        return {"pem": Path(self.options["crl_path"]), "der": Path(self.options["crl_der_path"])}
+    def _parts(self, fresh: Mapping[str, FreshCrl]) -> Iterator[tuple[str, Sequence[Piece]]]:
+        """The label of every issuer that has a CRL, and the DER of its newest."""
+        for issuer in self._issuers:
+            label, last = issuer.authority.label, None
+            if label not in fresh:
+                last = self._last(issuer)
+            parts: Sequence[Piece] = fresh[label].parts if label in fresh else [last] if last else []
+            if parts:
+                yield label, parts
 
-    def _held(self) -> dict[str, bytes | None]:
-        """The DER in each file, where it is that of the CRL which was signed last."""
-        issuer = self._issuer()
-        last = issuer.last_crl() if issuer else None
-        expected = last.sha256 if last else ""
-        held: dict[str, bytes | None] = {}
-        for name, path in self._paths().items():
-            der = _der(name, self.files.read(path))
-            held[name] = der if der is not None and fingerprint(der) == expected else None
-        return held
+    def _pem(self, fresh: Mapping[str, FreshCrl]) -> Iterator[bytes]:
+        """The content of the bundle: the active issuer's CRL first, those of the authorities above at the end."""
+        ours = (pem_pieces(parts) for _label, parts in self._parts(fresh))
+        above = (pem_pieces((crl.der,)) for crl in self._chain_crls)
+        return chain.from_iterable(chain(ours, above))
 
-    def _refuse_older_store(self, held: Mapping[str, bytes | None]) -> None:
+    @cached_property
+    def _issuers(self) -> tuple[IssuerBook, ...]:
+        return tuple(self.book.issuers())
+
+    @cached_property
+    def _chain_crls(self) -> tuple[ChainCrl, ...]:
+        return read_chain_crls(issuer.authority.chain_crls for issuer in self._issuers)
+
+    @cached_property
+    def _shelf(self) -> Shelf:
+        return Shelf(self.files, self._bundle)
+
+    @property
+    def _bundle(self) -> Path:
+        return Path(self.options["crl_path"])
+
+    def _path(self, label: str) -> Path:
+        """Where the DER of an issuer lies."""
+        active = Path(self.options["crl_der_path"])
+        return active if label == self._issuers[0].authority.label else der_path_of(label, active)
+
+    def _paths(self) -> list[Path]:
+        return [self._path(issuer.authority.label) for issuer in self._issuers]
+
+    def _leftovers(self) -> list[Path]:
+        """Files of authorities that have retired, or whose CRL lies elsewhere now that they are the active one."""
+        paths, active = self._paths(), Path(self.options["crl_der_path"])
+        beside = (der_path_of(label, active) for label in self.book.labels())
+        return [path for path in beside if path not in paths and self.files.mode(path) is not None]
+
+    def _last(self, issuer: IssuerBook) -> bytes | None:
+        """The DER of the CRL that an issuer signed last, where a file holds it; its own is looked at first."""
+        last, own = issuer.last_crl(), self._path(issuer.authority.label)
+        paths = sorted(self._paths(), key=lambda path: path != own)
+        return self._shelf.find(last.sha256 if last else "", paths)
+
+    def _found(self, issuer: IssuerBook) -> crl_plan.FoundIssuer:
+        last, path = issuer.last_crl(), self._path(issuer.authority.label)
+        is_current = last is not None and self._shelf.digest(path) == last.sha256
+        if not is_current:
+            self._refuse_older_store(issuer)
+        return crl_plan.FoundIssuer(
+            label=issuer.authority.label,
+            last=last,
+            unpublished=issuer.count_unpublished(),
+            is_held=self._last(issuer) is not None,
+            renewal_days=self._renewal_days(issuer),
+            file=crl_plan.FoundFile(str(path), is_current, self.files.mode(path)),
+        )
+
+    def _found_bundle(self, issuers: Sequence[crl_plan.FoundIssuer]) -> crl_plan.FoundFile:
+        """The state of the bundle, which nobody has to look at where a CRL in it is going to be replaced."""
+        now, force = self.tools.clock(), self.options["force"]
+        replaced = any(crl_plan.reasons_to_sign(issuer, now=now, force=force) for issuer in issuers)
+        is_current = None if replaced else self._shelf.is_bundle(self._pem({}))
+        return crl_plan.FoundFile(str(self._bundle), is_current, self.files.mode(self._bundle))
+
+    def _refuse_older_store(self, issuer: IssuerBook) -> None:
         """Go no further with a store that knows less than a CRL which it signed: it was brought back from a backup.
 
-        :param held: What :meth:`_held` returned; a file that is current needs no look.
         :raises StateError: naming the file.
         """
-        issuer = self._issuer()
-        ca = issuer.authority.certificate if issuer else b""
-        latest = issuer.last_number() if issuer else None
-        for name, path in self._paths().items():
-            if not ca or held[name] is not None:
-                continue
-            number = _number_signed_by(load_der(ca), _der(name, self.files.read(path)))
-            crl_plan.require_newest(latest, number=number, path=str(path))
+        latest = issuer.last_number()
+        known = latest.number if latest else 0
+        found = self._shelf.higher(load_der(issuer.authority.certificate), known, self._paths())
+        if found:
+            crl_plan.require_newest(latest, number=found[1], path=str(found[0]))
 
-    def _renewal_days(self) -> int:
-        issuer = self._issuer()
-        days, validity = self.options["renewal_days"], issuer.authority.crl_validity_days if issuer else None
+    def _renewal_days(self, issuer: IssuerBook) -> int:
+        days, validity = self.options["renewal_days"], issuer.authority.crl_validity_days
         if days is None:
-            return validity // 2 if validity else 0
+            return validity // 2
         crl_plan.check_renewal(days, validity_days=validity)
         return int(days)
 
-    def _content(self, der: bytes) -> dict[str, str]:
+    def _result(
+        self, fresh: Mapping[str, FreshCrl], steps: Sequence[Step], *, signed: bool = False
+    ) -> Mapping[str, Any]:
+        """What is returned, before and after ``apply``."""
+        due = {step.subject for step in steps if step.action == crl_plan.SIGN}
+        ours = [self._published(issuer, fresh.get(issuer.authority.label), due) for issuer in self._issuers]
+        above = [crl_plan.Published(crl.facts.issuer, crl.facts.next_update) for crl in self._chain_crls]
+        result = crl_plan.run_result([*ours, *above])
         if not self.options["return_content"]:
-            return {}
-        return {"crl": crl_to_pem(der).decode("ascii") if der else ""}
+            return result
+        is_known = signed or not due
+        return {**result, "crl": b"".join(self._pem(fresh)).decode("ascii") if is_known else ""}
 
-
-def _number_signed_by(ca: Any, der: bytes | None) -> int:
-    """The number of a CRL, where the authority has signed it; else 0."""
-    if der is None:
-        return 0
-    try:
-        verify_crl(der, ca)
-        return load_crl(der).number or 0
-    except CollectionError:
-        return 0
-
-
-def _der(name: str, content: bytes | None) -> bytes | None:
-    if name == "der" or content is None:
-        return content
-    try:
-        return crl_to_der(content)
-    except InputError:
-        return None
+    def _published(self, issuer: IssuerBook, fresh: FreshCrl | None, due: set[str]) -> crl_plan.Published:
+        last, label = issuer.last_crl(), issuer.authority.label
+        crl: crl_plan.CrlIdentity | None = fresh.dates if fresh else last
+        entries = fresh.entries if fresh else last.entries if last else None
+        facts = {
+            "key_label": label,
+            **crl_plan.crl_result(crl, entries=entries),
+            "signed": label in due,
+            "der_path": str(self._path(label)),
+        }
+        name = load_der(issuer.authority.certificate).subject.rfc4514_string()
+        return crl_plan.Published(name, crl.next_update if crl else None, facts)

@@ -15,6 +15,8 @@ BIT_STRING = 0x03
 OCTET_STRING = 0x04
 OBJECT_IDENTIFIER = 0x06
 ENUMERATED = 0x0A
+UTC_TIME = 0x17
+GENERALIZED_TIME = 0x18
 SEQUENCE = 0x30
 FIRST_YEAR_OF_GENERALIZED_TIME = 2050
 LONG_FORM = 0x80
@@ -47,6 +49,15 @@ def encode(tag: int, *parts: bytes) -> bytes:
 def encode_integer(value: int, *, tag: int = INTEGER) -> bytes:
     """A non-negative integer, in as few bytes as it needs."""
     return encode(tag, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+def encode_extension(identifier: bytes, value: bytes) -> bytes:
+    """An extension that is not critical.
+
+    :param identifier: Its OBJECT IDENTIFIER as DER.
+    :param value: Its value as DER.
+    """
+    return encode(SEQUENCE, identifier, encode(OCTET_STRING, value))
 
 
 def encode_time(moment: datetime) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import der
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import (
@@ -82,15 +82,30 @@ def is_pss(signed: Any) -> bool:
     return bool(signed.signature_algorithm_oid == x509.SignatureAlgorithmOID.RSASSA_PSS)
 
 
-def sign_parts(key: Any, parts: list[bytes], *, pss: bool = False) -> bytes:
-    """Sign the concatenation of some parts, which is hashed without being built (except for Ed25519)."""
+def sign_parts(key: Any, parts: Iterable[bytes | memoryview], *, pss: bool = False, public_key: Any = None) -> bytes:
+    """Sign the concatenation of some parts, which is hashed once and without being built (except for Ed25519).
+
+    :param public_key: The key that has to verify the signature, by the same digest.
+    :raises StateError: it does not.
+    """
     algorithm = signing_hash(key)
     if algorithm is None:
-        return bytes(key.sign(b"".join(parts)))
-    digest, prehashed = _digest(parts, algorithm), utils.Prehashed(algorithm)
-    if is_rsa(key):
-        return bytes(key.sign(digest, rsa_padding(key, pss=pss), prehashed))
-    return bytes(key.sign(digest, ec.ECDSA(prehashed)))
+        message = b"".join(parts)
+        form: tuple[Any, ...] = ()
+    else:
+        prehashed = utils.Prehashed(algorithm)
+        message = _digest(parts, algorithm)
+        form = (rsa_padding(key, pss=pss), prehashed) if is_rsa(key) else (ec.ECDSA(prehashed),)
+    signature = bytes(key.sign(message, *form))
+    try:
+        if public_key is not None:
+            public_key.verify(signature, message, *form)
+    except exceptions.InvalidSignature as error:
+        raise StateError(
+            "The token made a signature that does not verify with the certificate of the authority.",
+            remedy="What it signed was thrown away. Check the token before anything else is signed with it.",
+        ) from error
+    return signature
 
 
 def is_signed_by(public_key: Any, signed_object: bytes) -> bool:

@@ -4,15 +4,18 @@
 """CRLs in the store: their numbers, their dates, and what the next one owes.
 
 An entry is owed until it has been in a CRL that was signed after its certificate expired (RFC 5280, section 3.3).
+The next CRL is made from all that is owed, or from the last CRL and what no CRL has listed yet.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Union
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
 from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
     INTENDED,
@@ -31,6 +34,9 @@ try:
     import sqlalchemy as sa
 except ImportError:
     sa = missing_library("SQLAlchemy")
+
+Piece = Union[bytes, memoryview]
+ROWS_AT_ONCE = 5_000
 
 
 class CrlIntent(Protocol):
@@ -66,13 +72,32 @@ def _newest(session: StoreSession, condition: Any) -> RevocationList | None:
     return _as_crl(rows[0]) if rows else None
 
 
-def count_unpublished(session: StoreSession, authority: Authority) -> int:
-    """How many revocations no CRL has listed yet."""
+def count_unpublished(session: StoreSession, authority: Authority, *, through: int | None = None) -> int:
+    """How many revocations no CRL has listed yet.
+
+    :param through: Only those up to this row.
+    """
     table = session.tables.revocations
     statement = sa.select(sa.func.count()).where(
         table.c.authority_id == authority.identifier, table.c.first_crl_number.is_(None)
     )
+    if through is not None:
+        statement = statement.where(table.c.id <= through)
     count: int = session.read(statement)[0][0]
+    return count
+
+
+def count_revocations(session: StoreSession, authority: Authority) -> int:
+    """How many certificates of an authority were ever revoked.
+
+    All of them are counted without a look at any, and those of other authorities taken off, of which there are few.
+    """
+    table, authorities = session.tables.revocations, session.tables.authorities
+    everything = sa.select(sa.func.count()).select_from(table)
+    labels = session.read(sa.select(authorities.c.id).where(authorities.c.id != authority.identifier))
+    count: int = session.read(everything)[0][0]
+    for row in labels:
+        count -= session.read(everything.where(table.c.authority_id == row.id))[0][0]
     return count
 
 
@@ -83,16 +108,28 @@ def load_owed(session: StoreSession, authority: Authority) -> Owed:
     owed: Any = table.c.first_crl_number.is_(None)
     if published is not None:
         owed = sa.or_(owed, table.c.not_after >= to_epoch(published.this_update))
-    rows = session.read(
-        sa.select(table.c.id, table.c.entry, table.c.first_crl_number)
-        .where(table.c.authority_id == authority.identifier, owed)
-        .order_by(table.c.id)
+    # The sum keeps the database off its index: nearly every row is wanted, in the order of the table.
+    return _load(session, authority, sa.and_(table.c.authority_id + 0 == authority.identifier, owed))
+
+
+def load_unpublished(session: StoreSession, authority: Authority) -> Owed:
+    """The entries that no CRL has listed yet, to be added to those of the last CRL."""
+    table = session.tables.revocations
+    return _load(
+        session, authority, sa.and_(table.c.authority_id == authority.identifier, table.c.first_crl_number.is_(None))
     )
-    return Owed(
-        entries=tuple(row.entry for row in rows),
-        through=rows[-1].id if rows else 0,
-        unpublished=sum(1 for row in rows if row.first_crl_number is None),
-    )
+
+
+def _load(session: StoreSession, authority: Authority, condition: Any) -> Owed:
+    """Read entries as plain tuples, and never all of the rows at once."""
+    table = session.tables.revocations
+    statement = sa.select(table.c.id, table.c.entry).where(condition).order_by(table.c.id).limit(ROWS_AT_ONCE)
+    entries: list[bytes] = []
+    count = through = 0
+    while rows := session.read(statement.where(table.c.id > through), plain=True):
+        entries.append(b"".join([row[1] for row in rows]))
+        count, through = count + len(rows), rows[-1][0]
+    return Owed(tuple(entries), count, through, count_unpublished(session, authority, through=through))
 
 
 def intend_crl(session: StoreSession, authority: Authority, crl: CrlIntent) -> None:
@@ -114,31 +151,65 @@ def intend_crl(session: StoreSession, authority: Authority, crl: CrlIntent) -> N
         audit.append_events(session, [audit.Event(audit.CRL_INTENDED, str(crl.number), detail)])
 
 
-def record_crl(session: StoreSession, authority: Authority, crl: CrlIntent, *, der: bytes, owed: Owed) -> None:
-    """Store that a CRL was signed and which entries it lists; it may be published once this has returned."""
-    crls, revocations = session.tables.crls, session.tables.revocations
+def record_crl(
+    session: StoreSession,
+    authority: Authority,
+    crl: CrlIntent,
+    *,
+    der: bytes | Sequence[Piece],
+    owed: Owed,
+    spliced: int = 0,
+) -> None:
+    """Store that a CRL was signed and which entries it lists; it may be published once this has returned.
+
+    :param der: The CRL, whole or in parts.
+    :param owed: What it lists; with ``spliced`` only what it lists more than the CRL before.
+    :param spliced: How many entries it has taken over from that one.
+    :raises StateError: revocations have changed since ``owed`` was read; nothing was stored.
+    """
+    digest, entries = _sha256(der), spliced + owed.count
+    crls = session.tables.crls
     with session.transaction() as connection:
+        _publish(connection, session.tables.revocations, authority, crl.number, owed)
+        omitted = count_revocations(session, authority) - entries - count_unpublished(session, authority)
         connection.execute(
             sa.update(crls)
             .where(crls.c.authority_id == authority.identifier, crls.c.number == crl.number)
             .values(
                 state=SIGNED,
-                entries=len(owed.entries),
-                sha256=fingerprint(der),
+                entries=entries,
+                sha256=digest,
+                omitted=omitted,
                 signed_at_us=to_epoch_microseconds(crl.signed_at),
             )
         )
-        connection.execute(
-            sa.update(revocations)
-            .where(
-                revocations.c.authority_id == authority.identifier,
-                revocations.c.first_crl_number.is_(None),
-                revocations.c.id <= owed.through,
-            )
-            .values(first_crl_number=crl.number)
-        )
-        detail = {"authority": authority.label, "entries": len(owed.entries), "sha256": fingerprint(der)}
+        detail = {"authority": authority.label, "entries": entries, "sha256": digest}
         audit.append_events(session, [audit.Event(audit.CRL_SIGNED, str(crl.number), detail)])
+
+
+def _publish(connection: sa.Connection, table: sa.Table, authority: Authority, number: int, owed: Owed) -> None:
+    """Mark exactly what was read as listed."""
+    listed = connection.execute(
+        sa.update(table)
+        .where(
+            table.c.authority_id == authority.identifier,
+            table.c.first_crl_number.is_(None),
+            table.c.id <= owed.through,
+        )
+        .values(first_crl_number=number)
+    ).rowcount
+    if listed != owed.unpublished:
+        raise StateError(
+            f"{owed.unpublished} revocations were new when the CRL {number} was signed, and there are {listed} now.",
+            remedy="Another program changed the store in the middle of this run; start the run again.",
+        )
+
+
+def _sha256(der: bytes | Sequence[Piece]) -> str:
+    digest = hashlib.sha256()
+    for part in (der,) if isinstance(der, bytes) else der:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _as_crl(row: Any) -> RevocationList:
@@ -150,4 +221,5 @@ def _as_crl(row: Any) -> RevocationList:
         signed_at=from_epoch_microseconds(row.signed_at_us),
         entries=row.entries,
         sha256=row.sha256,
+        omitted=row.omitted,
     )

@@ -26,6 +26,7 @@ _TO_VERSION_2 = (
     "ALTER TABLE authorities ADD COLUMN chain TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE authorities ADD COLUMN chain_crls TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE authorities ADD COLUMN settings TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE crls ADD COLUMN omitted BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE certificates ADD COLUMN delivered_at BIGINT",
     "UPDATE certificates SET delivered_at = issued_at",
 )

@@ -153,6 +153,7 @@ class RevocationList:
 
     :param entries: How many certificates it lists.
     :param sha256: Of its DER, in hexadecimal; empty while it is intended.
+    :param omitted: How many revoked certificates it does not list, because they expired before.
     """
 
     number: int
@@ -162,18 +163,21 @@ class RevocationList:
     signed_at: datetime
     entries: int
     sha256: str = ""
+    omitted: int = 0
 
 
 @dataclass(frozen=True)
 class Owed:
-    """The entries that the next CRL has to list.
+    """Entries that the next CRL has to list: all of them, or those that no CRL has listed yet.
 
-    :param entries: Encoded entries, in the order of their revocation.
+    :param entries: Encoded entries in the order of their revocation, thousands of them joined.
+    :param count: How many they are.
     :param through: The last row that was read; what is revoked later is not part of this.
     :param unpublished: How many of them were never part of a CRL.
     """
 
     entries: tuple[bytes, ...]
+    count: int
     through: int
     unpublished: int
 

@@ -156,6 +156,7 @@ def _crls(metadata: sa.MetaData) -> sa.Table:
         sa.Column("signed_at_us", sa.BigInteger, nullable=False),
         sa.Column("entries", sa.BigInteger, nullable=False),
         _text("sha256", FINGERPRINT_CHARACTERS),
+        sa.Column("omitted", sa.BigInteger, nullable=False, server_default="0"),
         sa.UniqueConstraint("authority_id", "number"),
     )
 

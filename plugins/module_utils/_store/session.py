@@ -23,6 +23,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.engine
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import (
     StoreError,
     StoreMissingError,
+    explain,
     explained,
     lost,
 )
@@ -121,17 +122,28 @@ class StoreSession:
             finally:
                 info[WRITING] = info[SNAPSHOT] = False
 
-    def read(self, statement: Any) -> Any:
+    def read(self, statement: Any, *, plain: bool = False) -> Any:
         """All rows of a query, in the transaction that is open or in one of its own.
 
+        :param plain: As tuples of the driver, which take a third of the time where they are many.
         :raises StoreError: the database refused it.
         """
         self._require_connection()
         with explained(self.location.shown):
-            rows = self.connection.execute(statement).all()
+            result = self.connection.execute(statement)
+            rows = self._plain_rows(result) if plain else result.all()
             if not (self._info.get(WRITING) or self._info.get(SNAPSHOT)):
                 self.connection.rollback()
             return rows
+
+    def _plain_rows(self, result: Any) -> list[tuple[Any, ...]]:
+        try:
+            rows: list[tuple[Any, ...]] = result.cursor.fetchall()
+        except self.connection.dialect.loaded_dbapi.Error as error:
+            raise explain(self.location.shown, error) from error
+        finally:
+            result.close()
+        return rows
 
     def _require_connection(self) -> None:
         """Go no further on a connection that broke: the lock of the run was lost with it."""

@@ -1,8 +1,8 @@
-"""When a CRL is signed, when only its files are mended, and which number and dates it gets."""
+"""When CRLs are signed and how, when only their files are mended, and which number and dates they get."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,18 +10,25 @@ import pytest
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_plan import (
+    REMOVE,
     SIGN,
     WRITE,
     FoundFile,
+    FoundIssuer,
+    Published,
+    Step,
     check_renewal,
     crl_result,
-    plan_crl,
+    plan_crls,
     plan_dates,
     require_newest,
+    run_result,
+    why_not_to_splice,
 )
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 500_000, tzinfo=UTC)
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+PEM, DER, SECOND_DER = "/crl.pem", "/crl.der", "/crl-next.der"
 
 
 @dataclass(frozen=True)
@@ -31,46 +38,107 @@ class Crl:
     next_update: datetime = NOW + 29 * DAY
     signed_at: datetime = NOW - DAY
     entries: int = 3
+    sha256: str = "ab" * 32
+    omitted: int = 0
 
 
-def pem(*, current: bool = True, mode: int | None = 0o644) -> FoundFile:
-    return FoundFile("pem", current, mode)
+def pem(is_current: bool | None = True, *, mode: int | None = 0o644) -> FoundFile:
+    return FoundFile(PEM, is_current, mode)
 
 
-def der(*, current: bool = True, mode: int | None = 0o644) -> FoundFile:
-    return FoundFile("der", current, mode)
+def der(is_current: bool = True, *, mode: int | None = 0o644) -> FoundFile:
+    return FoundFile(DER, is_current, mode)
 
 
-GOOD = (pem(), der())
-LOST = (pem(current=False, mode=None), der(current=False, mode=None))
-CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "nothing to do": ({}, ()),
-    "the first": ({"last": None, "files": LOST}, (SIGN,)),
-    "something revoked": ({"unpublished": 1}, (SIGN,)),
-    "due": ({"renewal_days": 30}, (SIGN,)),
-    "not due": ({"renewal_days": 29}, ()),
-    "expired": ({"last": Crl(next_update=NOW - DAY), "renewal_days": 0}, (SIGN,)),
-    "forced": ({"force": True}, (SIGN,)),
-    "both files lost": ({"files": LOST}, (SIGN,)),
-    "both files altered": ({"files": (pem(current=False), der(current=False))}, (SIGN,)),
-    "PEM lost": ({"files": (pem(current=False, mode=None), der())}, (WRITE,)),
-    "PEM altered": ({"files": (pem(current=False), der())}, (WRITE,)),
-    "DER altered": ({"files": (pem(), der(current=False))}, (WRITE,)),
-    "PEM unreadable for the daemon": ({"files": (pem(mode=0o600), der())}, (WRITE,)),
+def found(**more: Any) -> FoundIssuer:
+    values: dict[str, Any] = {"label": "ca", "last": Crl(), "unpublished": 0, "is_held": True, "renewal_days": 15}
+    return FoundIssuer(**{**values, "file": der(), **more})
+
+
+def plan(*issuers: FoundIssuer, bundle: FoundFile | None = None, **more: Any) -> Any:
+    values: dict[str, Any] = {"leftovers": [], "now": NOW, "mode": 0o644, **more}
+    return plan_crls(issuers, bundle=bundle or pem(), **values)
+
+
+NOTHING: tuple[Step, ...] = ()
+FULL = (Step(SIGN, "ca"), Step(WRITE, DER), Step(WRITE, PEM))
+SPLICE = (Step(SIGN, "ca", is_splice=True), Step(WRITE, DER), Step(WRITE, PEM))
+LOST = {"is_held": False, "file": der(is_current=False, mode=None)}
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[Step, ...]]] = {
+    "nothing to do": ({}, {}, NOTHING),
+    "the first": ({"last": None, **LOST}, {}, FULL),
+    "something revoked": ({"unpublished": 1}, {}, SPLICE),
+    "revoked, and the DER is only in the PEM": ({"unpublished": 1, "file": der(is_current=False)}, {}, SPLICE),
+    "revoked and due": ({"unpublished": 1, "renewal_days": 30}, {}, FULL),
+    "revoked and asked for": ({"unpublished": 1}, {"force": True}, FULL),
+    "revoked and lost": ({"unpublished": 1, **LOST}, {}, FULL),
+    "due": ({"renewal_days": 30}, {}, FULL),
+    "not due": ({"renewal_days": 29}, {}, NOTHING),
+    "expired": ({"last": Crl(next_update=NOW - DAY), "renewal_days": 0}, {}, FULL),
+    "forced": ({}, {"force": True}, FULL),
+    "no file holds it": (LOST, {}, FULL),
+    "PEM lost": ({}, {"bundle": pem(is_current=False, mode=None)}, (Step(WRITE, PEM),)),
+    "PEM altered": ({}, {"bundle": pem(is_current=False)}, (Step(WRITE, PEM),)),
+    "DER altered": ({"file": der(is_current=False)}, {}, (Step(WRITE, DER),)),
+    "PEM unreadable for the daemon": ({}, {"bundle": pem(mode=0o600)}, (Step(WRITE, PEM),)),
+    "an issuer has retired": ({}, {"leftovers": ["/crl-old.der"]}, (Step(REMOVE, "/crl-old.der"),)),
 }
 
 
-@pytest.mark.parametrize(("found", "steps"), CASES.values(), ids=CASES.keys())
-def test_what_is_done(found: dict[str, Any], steps: tuple[str, ...]) -> None:
-    arguments = {"last": Crl(), "unpublished": 0, "files": GOOD, "renewal_days": 15, **found}
-    change = plan_crl(arguments.pop("last"), now=NOW, mode=0o644, **arguments)
+@pytest.mark.parametrize(("issuer", "rest", "steps"), CASES.values(), ids=CASES.keys())
+def test_what_is_done(issuer: dict[str, Any], rest: dict[str, Any], steps: tuple[Step, ...]) -> None:
+    change = plan(found(**issuer), **rest)
     assert change.steps == steps
     assert change.needed == (change.before != change.after)
 
 
+def test_each_issuer_is_decided_by_itself() -> None:
+    """One is due, the other has a new revocation: both sign, and the file that holds both is written once."""
+    other = found(label="next", unpublished=2, file=FoundFile(SECOND_DER, True, 0o644))
+    quiet = found(label="old", file=FoundFile("/crl-old.der", True, 0o644))
+    change = plan(found(renewal_days=30), other, quiet, bundle=pem(None))
+    assert change.steps == (
+        Step(SIGN, "ca"),
+        Step(SIGN, "next", is_splice=True),
+        Step(WRITE, DER),
+        Step(WRITE, SECOND_DER),
+        Step(WRITE, PEM),
+    )
+    assert change.before["issuers"]["old"] == change.after["issuers"]["old"]
+
+
 def test_the_reasons_are_shown() -> None:
-    change = plan_crl(Crl(next_update=NOW), unpublished=2, files=LOST, now=NOW, renewal_days=1, mode=0o644, force=True)
-    assert change.after["reasons"] == ["2 revoked since", "due", "no file holds the last one", "asked for"]
+    change = plan(found(last=Crl(next_update=NOW), unpublished=2, renewal_days=1, **LOST), force=True)
+    shown = change.after["issuers"]["ca"]
+    assert shown["reasons"] == ["2 revoked since", "due", "no file holds the last one", "asked for"]
+    assert shown["entries"] == "everything from the store"
+    assert "revoked since" in plan(found(unpublished=1)).after["issuers"]["ca"]["entries"]
+
+
+def test_a_file_that_goes_is_shown() -> None:
+    change = plan(found(), leftovers=["/crl-old.der"])
+    assert change.after["files"]["/crl-old.der"] == "absent"
+    assert change.before["files"]["/crl-old.der"] == "of no issuer any more"
+
+
+GOOD: dict[str, Any] = {"number": 7, "has_entries": True, "new": (2, 2), "revocations": 5}
+BAD_SPLICES = {
+    "another number": ({"number": 6}, "is not the CRL 7 with 3 entries"),
+    "no entries": ({"has_entries": False}, "is not the CRL 7 with 3 entries"),
+    "an entry that cannot be read": ({"new": (1, 2)}, "2 entries are new, and 1 can be read"),
+    "a revocation is lost": ({"revocations": 4}, "it would list 5 certificates, and the store has 4"),
+    "a revocation too many": ({"revocations": 6}, "it would list 5 certificates, and the store has 6"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "complaint"), BAD_SPLICES.values(), ids=BAD_SPLICES.keys())
+def test_what_does_not_add_up_is_not_taken_over(wrong: dict[str, Any], complaint: str) -> None:
+    assert complaint in why_not_to_splice(Crl(), **{**GOOD, **wrong})
+
+
+def test_what_adds_up_is_taken_over() -> None:
+    assert why_not_to_splice(Crl(), **GOOD) == ""
+    assert why_not_to_splice(Crl(omitted=4), **{**GOOD, "revocations": 9}) == "", "four had expired before"
 
 
 def test_the_first_number_is_one() -> None:
@@ -126,3 +194,25 @@ def test_results_have_text_and_numbers_only() -> None:
         "signed_at": (NOW - DAY).timestamp(),
     }
     assert set(crl_result(None, entries=None).values()) == {None}
+
+
+def test_the_active_issuer_speaks_for_itself_and_the_earliest_end_for_all() -> None:
+    """A gateway refuses people from the moment on at which the first CRL in its file ends."""
+    active = Published("CN=active", NOW + 20 * DAY, {"key_label": "ca", **crl_result(Crl(), entries=3)})
+    other = replace(active, issuer="CN=next", facts={"key_label": "next", **crl_result(Crl(number=2), entries=1)})
+    root = Published("CN=root", NOW + 3 * DAY)
+    result = run_result([active, other, root])
+    assert (result["number"], result["revoked_count"]) == (7, 3)
+    assert result["next_update"] == (NOW + 3 * DAY).isoformat()
+    assert result["expires_first"] == {"issuer": "CN=root", "next_update": (NOW + 3 * DAY).isoformat()}
+    assert [(issuer["key_label"], issuer["number"]) for issuer in result["issuers"]] == [("ca", 7), ("next", 2)]
+
+
+def test_nothing_is_told_of_no_issuer() -> None:
+    result = run_result([])
+    assert (result["number"], result["next_update"], result["expires_first"], result["issuers"]) == (
+        None,
+        None,
+        None,
+        [],
+    )

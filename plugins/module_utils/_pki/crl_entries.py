@@ -1,0 +1,129 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The entries of a CRL: which certificate was revoked, when and why, encoded by the million."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import lru_cache
+from itertools import islice
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki import der
+
+# OBJECT IDENTIFIER as DER: id-ce-cRLReasons, -invalidityDate.
+_OID_REASON = bytes.fromhex("0603551d15")
+_OID_INVALIDITY_DATE = bytes.fromhex("0603551d18")
+_LONGEST_SERIAL = 21  # 20 bytes, and a zero before them where their first bit is set
+_ENTRIES_AT_ONCE = 8192
+_MOST_ENDINGS = 65536
+
+
+class Reason(Enum):
+    """Why a certificate was revoked; the value is the name in RFC 5280."""
+
+    UNSPECIFIED = "unspecified"
+    KEY_COMPROMISE = "keyCompromise"
+    CA_COMPROMISE = "cACompromise"
+    AFFILIATION_CHANGED = "affiliationChanged"
+    SUPERSEDED = "superseded"
+    CESSATION_OF_OPERATION = "cessationOfOperation"
+    CERTIFICATE_HOLD = "certificateHold"
+    PRIVILEGE_WITHDRAWN = "privilegeWithdrawn"
+
+
+_REASON_CODES = {
+    Reason.KEY_COMPROMISE: 1,
+    Reason.CA_COMPROMISE: 2,
+    Reason.AFFILIATION_CHANGED: 3,
+    Reason.SUPERSEDED: 4,
+    Reason.CESSATION_OF_OPERATION: 5,
+    Reason.CERTIFICATE_HOLD: 6,
+    Reason.PRIVILEGE_WITHDRAWN: 9,
+}
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """One revoked certificate.
+
+    :param revoked_at: UTC with its zone; microseconds are dropped.
+    :param invalidity_date: Since when the key must be taken to have been in wrong hands.
+    """
+
+    serial: int
+    revoked_at: datetime
+    reason: Reason = Reason.UNSPECIFIED
+    invalidity_date: datetime | None = None
+
+    def encode_entry(self) -> bytes:
+        """The DER of the entry, complete in itself: stored entries are concatenated into a CRL as they are."""
+        return b"".join(encode_entries((self,)))
+
+
+def encode_entries(revocations: Iterable[Revocation]) -> Iterator[bytes]:
+    """The DER of many entries, some thousands of them joined at a time, in their order.
+
+    Nothing of an entry but its serial is encoded twice where dates and reasons repeat.
+
+    :raises InputError: a serial is longer than RFC 5280 allows.
+    """
+    rest = iter(revocations)
+    endings: dict[tuple[datetime, Reason, datetime | None], tuple[bytes, tuple[bytes, ...]]] = {}
+    while chunk := list(islice(rest, _ENTRIES_AT_ONCE)):
+        pieces: list[bytes] = []
+        for revocation in chunk:
+            serial, key = revocation.serial, (revocation.revoked_at, revocation.reason, revocation.invalidity_date)
+            found = endings.get(key)
+            if found is None:
+                found = endings[key] = _ending(*key)
+            size = serial.bit_length() // 8 + 1
+            if size > _LONGEST_SERIAL:
+                raise InputError(f"The serial {serial} is longer than the 20 bytes that RFC 5280 allows.")
+            pieces += (found[1][size], serial.to_bytes(size, "big"), found[0])
+        yield b"".join(pieces)
+        if len(endings) > _MOST_ENDINGS:
+            endings.clear()
+
+
+def _ending(revoked_at: datetime, reason: Reason, invalidity_date: datetime | None) -> tuple[bytes, tuple[bytes, ...]]:
+    """What follows the serial of an entry, and what goes before it by the length of the serial."""
+    ending = der.encode_time(revoked_at) + _encode_extensions(reason, invalidity_date)
+    return ending, _beginnings(len(ending))
+
+
+@lru_cache(maxsize=256)
+def _beginnings(ending: int) -> tuple[bytes, ...]:
+    """What goes before serials of 0 to 21 bytes; with its ending each is short enough for lengths of one byte."""
+    return tuple(bytes((der.SEQUENCE, size + 2 + ending, der.INTEGER, size)) for size in range(_LONGEST_SERIAL + 1))
+
+
+@lru_cache(maxsize=4096)
+def _encode_extensions(reason: Reason, invalidity_date: datetime | None) -> bytes:
+    """The extensions of an entry, or nothing; ``unspecified`` must be left out, says RFC 5280."""
+    extensions = []
+    if reason is not Reason.UNSPECIFIED:
+        code = der.encode_integer(_REASON_CODES[reason], tag=der.ENUMERATED)
+        extensions.append(der.encode_extension(_OID_REASON, code))
+    if invalidity_date is not None:
+        extensions.append(der.encode_extension(_OID_INVALIDITY_DATE, der.encode_generalized_time(invalidity_date)))
+    return der.encode(der.SEQUENCE, *extensions) if extensions else b""
+
+
+def count_entries(encoded: bytes) -> int:
+    """How many entries a piece of a CRL holds, each of which is looked at: for the few that are new.
+
+    :raises InputError: something in there is no entry.
+    """
+    position, count = 0, 0
+    while position < len(encoded):
+        entry = der.read_tag(encoded, position, len(encoded), der.SEQUENCE)
+        serial = der.read_tag(encoded, entry.content, entry.end, der.INTEGER)
+        if der.read(encoded, serial.end, entry.end).tag not in (der.UTC_TIME, der.GENERALIZED_TIME):
+            raise InputError("An entry of the CRL has no date.")
+        position, count = entry.end, count + 1
+    return count
