@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import BusyError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import BusyError, StateError
 
 POLL_SECONDS = 0.02
 
@@ -26,8 +26,14 @@ def exclusive_lock(path: Path, *, wait_seconds: float, what: str) -> Iterator[No
     :param wait_seconds: How long to wait for another holder before giving up.
     :param what: What the lock protects, for the error message.
     :raises BusyError: if another process held the lock all that time.
+    :raises StateError: if the lock file cannot be opened, as on a read-only file system.
     """
-    descriptor = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(
+            f"{what} cannot be locked: {path}: {error.strerror}.", remedy="Nothing was changed."
+        ) from error
     try:
         _wait_for(descriptor, wait_seconds=wait_seconds, what=what)
         yield

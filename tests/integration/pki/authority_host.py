@@ -18,9 +18,13 @@ from integration.softhsm import SoftToken, make_token
 TIMEOUT_SECONDS = 120
 DIRECT_RUN = """
 import json, runpy, sys
+from datetime import timedelta
 sys.path.insert(0, sys.argv[1])
-sys.modules.update(dict.fromkeys(sys.argv[3:]))
+sys.modules.update(dict.fromkeys(sys.argv[4:]))
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.privatespace.gateway.plugins.module_utils._host import clock
+real = clock.utc_now
+clock.utc_now = lambda: real() + timedelta(seconds=float(sys.argv[3]))
 with patch_module_args(json.load(sys.stdin)):
     runpy.run_module(f"ansible_collections.privatespace.gateway.plugins.modules.{sys.argv[2]}", run_name="__main__")
 """
@@ -59,14 +63,16 @@ class AuthorityHost:
         diff: bool = False,
         fails: bool = False,
         without: tuple[str, ...] = (),
+        clock_offset: float = 0,
     ) -> ModuleResult:
         """Run a module in a process of its own, as Ansible does on a host, without the second that a playbook takes.
 
         :param without: Python packages that cannot be imported there.
+        :param clock_offset: How many seconds the clock of that process is ahead.
         """
         arguments = {**self.options_of(module), **(options or {}), "_ansible_check_mode": check, "_ansible_diff": diff}
         done = subprocess.run(
-            [sys.executable, "-c", DIRECT_RUN, str(collections_path()), module, *without],
+            [sys.executable, "-c", DIRECT_RUN, str(collections_path()), module, str(clock_offset), *without],
             input=json.dumps(arguments), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
         )  # fmt: skip
         if not done.stdout.lstrip().startswith("{"):
@@ -78,7 +84,7 @@ class AuthorityHost:
 
     def options_of(self, module: str) -> dict[str, Any]:
         """The options that every run of a module needs here."""
-        if module == "pki_info":
+        if module in ("pki_info", "pki_backup"):
             return {"store": str(self.store)}
         if module == "hsm_key":
             return {**self.token.options}
@@ -95,10 +101,15 @@ class AuthorityHost:
         return self("pki_authority", {"tls_crypt_v2_server_key": str(self.server_key)})
 
     def users(
-        self, *users: dict[str, Any] | str, check: bool = False, fails: bool = False, **options: Any
+        self,
+        *users: dict[str, Any] | str,
+        check: bool = False,
+        fails: bool = False,
+        clock_offset: float = 0,
+        **options: Any,
     ) -> ModuleResult:
         wanted = [{"name": user} if isinstance(user, str) else user for user in users]
-        return self("pki_users", {"users": wanted, **options}, check=check, fails=fails)
+        return self("pki_users", {"users": wanted, **options}, check=check, fails=fails, clock_offset=clock_offset)
 
     def openssl(self, *arguments: str | Path, stdin: str = "") -> str:
         done = subprocess.run(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import BusyError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import BusyError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 
 if TYPE_CHECKING:
@@ -70,4 +70,12 @@ def test_an_error_in_the_block_frees_the_lock(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), exclusive_lock(tmp_path / "lock", wait_seconds=0, what="The store"):
         raise RuntimeError
     with exclusive_lock(tmp_path / "lock", wait_seconds=0, what="The store"):
+        pass
+
+
+def test_a_lock_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StateError, match=r"The store cannot be locked: .*missing/lock: No such file"),
+        exclusive_lock(tmp_path / "missing" / "lock", wait_seconds=0, what="The store"),
+    ):
         pass
