@@ -130,6 +130,11 @@ token:
       description: Why a key is not to be had, by its label.
       type: dict
       returned: success
+notices:
+  description: What has to be known before going on, in sentences. They are warnings, too.
+  returned: success
+  type: list
+  elements: str
 crl_expires:
   description: When the first of the CRLs that the backup knows expires (ISO 8601, UTC). V(null) where there is none.
   returned: success
@@ -195,6 +200,7 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import (
     file_mode,
@@ -257,7 +263,14 @@ def main() -> None:
             lock = authority_lock(location, wait_seconds=wait, file_lock=exclusive_lock, create=True)
         with lock:
             job = RestoreRun(module.params, location, origin, utc_now, host, crls, Path(work), prove)
-            run(module, job.decide, job.apply)
+
+            def decide() -> Change[str]:
+                change = job.decide()
+                for notice in change.result["notices"]:
+                    module.warn(notice)
+                return change
+
+            run(module, decide, job.apply)
 
 
 if __name__ == "__main__":

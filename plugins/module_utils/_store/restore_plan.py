@@ -103,7 +103,7 @@ def _extent(records: int, crl_numbers: Mapping[str, int]) -> str:
     return f"{records} records of the audit trail and CRL number {max(crl_numbers.values(), default=0)}"
 
 
-def warnings(found: Found, outlook: Outlook, newer_crls: Sequence[str], *, known: int) -> list[str]:
+def notices(found: Found, outlook: Outlook, newer_crls: Sequence[str], *, known: int) -> list[str]:
     """What an administrator has to know before going on, in plain words.
 
     :param newer_crls: Paths of CRLs that are newer than the restored store; they are left in place.

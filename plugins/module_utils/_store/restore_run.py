@@ -28,10 +28,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.restor
     Found,
     Outlook,
     Relation,
+    notices,
     relate,
     require_replaceable,
     require_token,
-    warnings,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
     Origin,
@@ -112,7 +112,7 @@ class RestoreRun:
                 "left_newer": [str(path) for path in newer],
                 "token": {"proven": self.proving is not None and not outlook.missing, "missing": dict(outlook.missing)},
                 "crl_expires": outlook.expires.isoformat() if outlook.expires else None,
-                "warnings": warnings(
+                "notices": notices(
                     found, outlook, [str(path) for path in newer], known=max(facts["crl_numbers"].values(), default=0)
                 ),
             },

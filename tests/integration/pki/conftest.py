@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from integration.pki.authority_host import bare_host, host, template
+from integration.pki.database_host import database_host
+from integration.postgresql import postgres
 
-__all__ = ["bare_host", "host", "template"]
+__all__ = ["bare_host", "database_host", "host", "postgres", "template"]

@@ -47,7 +47,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, postgres: PostgresSer
 def test_out_of_either_into_either_and_on(lived: Bench, vault: Vault, target: StoreLocation) -> None:
     before, saved = rows_of(lived.session), vault.back_up(lived.session.location)
     _change, result = vault.restore(saved["path"], target)
-    assert (result["store_before"], result["warnings"]) == ("absent", [])
+    assert (result["store_before"], result["notices"]) == ("absent", [])
     with opened_at(target) as restored:
         assert rows_of(restored) == before
         assert [*restored.integrity_problems(), *audit.verify_chain(restored).problems] == []

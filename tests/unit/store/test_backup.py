@@ -163,7 +163,7 @@ def test_it_comes_back_as_it_was(lived: Bench, vault: Vault, fresh: StoreLocatio
     server_key.unlink()
     change, result = vault.restore(saved["path"], fresh)
     assert change.steps == ("store", "server_key")
-    assert (result["store_before"], result["put_aside"], result["warnings"]) == ("absent", [], [])
+    assert (result["store_before"], result["put_aside"], result["notices"]) == ("absent", [], [])
     assert result["token"] == {"proven": True, "missing": {}}
     assert result["crl_expires"] == "2026-12-22T12:00:01+00:00"
     assert (server_key.read_bytes(), server_key.stat().st_mode & 0o7777) == (SERVER_KEY, 0o600)
@@ -228,7 +228,7 @@ def test_a_store_that_knows_more_is_not_replaced(lived: Bench, vault: Vault) -> 
     assert lived.states() == {1: "revoked", 2: "revoked"}
     _change, result = vault.restore(saved, location, force=True)
     assert result["store_before"] == "newer"
-    assert "copy that was put aside" in result["warnings"][0]
+    assert "copy that was put aside" in result["notices"][0]
     assert lived.states() == {1: "revoked", 2: "valid"}, "who has the store open sees the restored one"
     with opened_at(StoreLocation(path=Path(result["put_aside"][0]))) as kept:
         assert backup.trail_of(kept).records == records
@@ -254,7 +254,7 @@ def test_a_damaged_store_is_put_aside(lived: Bench, vault: Vault, fresh: StoreLo
     fresh.path.with_name("authority.db-wal").write_bytes(b"old log")
     change, result = vault.restore(saved, fresh)
     assert (change.before["store"], result["store_before"]) == ("damaged", "damaged")
-    assert "is damaged, and nobody can tell what it knew" in result["warnings"][0]
+    assert "is damaged, and nobody can tell what it knew" in result["notices"][0]
     kept = {path.rpartition("Z")[2]: Path(path).read_bytes() for path in result["put_aside"]}
     assert kept[""] == damage
     with opened_at(fresh) as store:
@@ -272,7 +272,7 @@ def test_a_file_that_differs_is_kept_and_a_newer_crl_is_left(lived: Bench, vault
     assert vault.files["server_key"].read_bytes() == SERVER_KEY
     assert vault.files["crl_pem"].read_bytes() == b"crl ca 7"
     assert result["left_newer"] == [str(vault.files["crl_pem"])]
-    assert "is newer than the backup, whose last CRL is number 1" in result["warnings"][0]
+    assert "is newer than the backup, whose last CRL is number 1" in result["notices"][0]
     vault.file("crl_pem", b"crl another-authority 7")
     assert vault.restore(saved, fresh)[0].steps == ("crl_pem",)
 
@@ -297,7 +297,7 @@ def test_without_the_token_it_says_what_does_not_work(lived: Bench, vault: Vault
     assert not fresh.path.exists()
     _change, result = vault.restore(saved, fresh, missing=missing, require_token=False)
     assert result["token"] == {"proven": False, "missing": missing}
-    assert "go on until 2026-12-22 12:00 UTC, when the CRL expires" in result["warnings"][0]
+    assert "go on until 2026-12-22 12:00 UTC, when the CRL expires" in result["notices"][0]
     _change, result = vault.restore(saved, fresh, missing={"login": "The PIN is wrong."}, require_token=False)
     assert result["token"]["missing"] == {"ca": "The PIN is wrong."}
 
