@@ -67,11 +67,12 @@ class TokenError(CollectionError):
 
 
 @contextmanager
-def token_errors(doing: str, *, patience: int = 1) -> Iterator[None]:
+def token_errors(doing: str, *, patience: int = 1, remedy: str = "") -> Iterator[None]:
     """Turn what the library raises inside this block into a :class:`TokenError`, and watch how long it takes.
 
     :param doing: What was going on, as the end of "The token failed while …".
     :param patience: How many times the limit of a call this may take.
+    :param remedy: What to do, where that does not depend on the error.
     """
     try:
         with call_to_token(doing, patience=patience):
@@ -79,7 +80,8 @@ def token_errors(doing: str, *, patience: int = 1) -> Iterator[None]:
     except CollectionError:
         raise
     except pkcs11.PKCS11Error as error:
-        raise TokenError(f"The token failed while {doing}: {describe(error)}.", remedy=_remedy(error)) from error
+        message = f"The token failed while {doing}: {describe(error)}."
+        raise TokenError(message, remedy=remedy or _remedy(error)) from error
 
 
 def login_error(error: Exception, token: str) -> TokenError:

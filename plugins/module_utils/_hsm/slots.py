@@ -30,12 +30,16 @@ _REMEDY_ABSENT = (
     "was there before and is a SoftHSM, look whether its file token.object is empty: a run that is killed while it "
     "logs in can leave it so. Its last backup mends that; the keys beside it are intact (guide 'Tokens')."
 )
+_REMEDY_START = (
+    "Check that hsm_module is the library of a token, that its service runs, and that the user of this task can read "
+    "its configuration (SoftHSM: SOFTHSM2_CONF and the folder of its tokens, YubiHSM 2: YUBIHSM_PKCS11_CONF)."
+)
 
 
 @contextmanager
 def loaded(module: str) -> Iterator[Any]:
     """The library, initialised; it is finalised after use, since it would not see a token that was made since."""
-    with token_errors("starting its library"):
+    with token_errors("starting its library", remedy=_REMEDY_START):
         library = pkcs11.lib(module)
     try:
         yield library

@@ -65,12 +65,16 @@ def _empty_token_file(authority: AuthorityHost) -> None:
     token_file.write_bytes(b"")
 
 
+UNREADABLE = "starting its library: GeneralError. Check that hsm_module is the library of a token, that its service"
 FAULTS: dict[str, tuple[Callable[[AuthorityHost], None], str]] = {
     "key-deleted": (_delete_key, "has no key 'ca', though the store knows the authority of that key. Restore"),
     "key-swapped": (_swap_key, "The private key in the token does not belong to the public key"),
-    "token-missing": (lambda there: shutil.rmtree(there.token.objects_folder), "starting its library: GeneralError"),
-    "tokens-not-a-folder": (_make_tokens_a_file, "starting its library: GeneralError. Check that"),
-    "configuration-missing": (_lose_configuration, "starting its library: GeneralError. Check that"),
+    "token-missing": (
+        lambda there: shutil.rmtree(there.token.objects_folder),
+        UNREADABLE,
+    ),
+    "tokens-not-a-folder": (_make_tokens_a_file, UNREADABLE),
+    "configuration-missing": (_lose_configuration, UNREADABLE),
     "two-of-one-label": (_add_namesake, "2 tokens are labelled 'privatespace'; their serials are"),
     "token-file-empty": (_empty_token_file, "look whether its file token.object is empty"),
 }

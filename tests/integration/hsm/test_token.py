@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pkcs11
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from integration.hsm.authority import opened, settings
 from integration.softhsm import SoftToken, make_token
 
@@ -215,6 +218,47 @@ def test_a_token_that_disappears_is_a_clear_error(soft_token: SoftToken) -> None
         key = token.generate_key("ca", "ec-p256")
     with pytest.raises(CollectionError, match="The token failed while signing: "):
         key.sign(b"x", ec.ECDSA(hashes.SHA256()))
+
+
+def test_a_token_that_is_taken_away_from_an_open_session(soft_token: SoftToken) -> None:
+    """The files of SoftHSM's token go while somebody is logged in: the next signature fails with what to do."""
+    with opened(soft_token) as token:
+        key = token.generate_key("ca", "ec-p256")
+        key.sign(b"x", ec.ECDSA(hashes.SHA256()))
+        shutil.rmtree(soft_token.objects_folder)
+        with pytest.raises(TokenError, match="The token failed while signing: ") as failed:
+            key.sign(b"x", ec.ECDSA(hashes.SHA256()))
+    assert "Check that the token is connected" in failed.value.remedy
+    assert "run again" in failed.value.remedy
+
+
+def test_blanks_at_the_end_of_a_label_do_not_count(soft_token: SoftToken) -> None:
+    """PKCS#11 pads labels with them, and some tools show the padding."""
+    padded = replace(settings(soft_token), token=f"{soft_token.label}   ")
+    assert padded.lock_path == settings(soft_token).lock_path, "one lock for one token"
+    with open_token(padded, lock=exclusive_lock) as token:
+        assert token.find_key("ca") is None
+
+
+@pytest.mark.parametrize("digest", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()])
+def test_pss_in_the_token(soft_token: SoftToken, digest: Any) -> None:
+    form = padding.PSS(padding.MGF1(digest), digest.digest_size)
+    with opened(soft_token) as token:
+        key = token.generate_key("ca", "rsa-2048")
+        key.public_key().verify(key.sign(b"x", form, digest), b"x", form, digest)
+
+
+def test_a_run_with_a_deadline_works_like_one_without(soft_token: SoftToken) -> None:
+    """The thread that watches never talks to the token, and is gone when the token is closed."""
+    threads = threading.active_count()
+    never = settings(soft_token, timeout_seconds=60.0, give_up=pytest.fail)
+    for _round in range(3):
+        with open_token(never, lock=exclusive_lock) as token:
+            assert threading.active_count() == threads + 1
+            key = token.find_key("ca") or token.generate_key("ca", "ec-p256")
+            for _signature in range(100):
+                key.sign(b"x", ec.ECDSA(hashes.SHA256()))
+    assert threading.active_count() == threads
 
 
 def test_the_public_half_is_an_ordinary_key(soft_token: SoftToken) -> None:
