@@ -25,6 +25,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocati
     build_crl,
     crl_to_der,
     crl_to_pem,
+    encode_entries,
     load_crl,
     verify_crl,
 )
@@ -70,7 +71,7 @@ class StandaloneCrlRun:
                 return self._finish(found.der)
             dates = plan.plan_next(wanted, found, now=self.ports.clock())
             der = build_crl(
-                [wanted.revocations[serial].encode_entry() for serial in sorted(wanted.revocations)],
+                encode_entries(wanted.revocations[serial] for serial in sorted(wanted.revocations)),
                 issuer_certificate=issuer,
                 issuer_key=key,
                 number=dates.number,
