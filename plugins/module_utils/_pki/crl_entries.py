@@ -19,8 +19,9 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki import d
 _OID_REASON = bytes.fromhex("0603551d15")
 _OID_INVALIDITY_DATE = bytes.fromhex("0603551d18")
 _LONGEST_SERIAL = 21  # 20 bytes, and a zero before them where their first bit is set
-_ENTRIES_AT_ONCE = 8192
-_MOST_ENDINGS = 65536
+_ENTRIES_AT_ONCE = 4096
+_MOST_KNOWN = 65536
+_LONGEST_ENDING = 64  # a date of 17 bytes, and two extensions of 12 and 25 in their sequence
 
 
 class Reason(Enum):
@@ -72,37 +73,46 @@ def encode_entries(revocations: Iterable[Revocation]) -> Iterator[bytes]:
 
     :raises InputError: a serial is longer than RFC 5280 allows.
     """
-    rest = iter(revocations)
-    endings: dict[tuple[datetime, Reason, datetime | None], tuple[bytes, tuple[bytes, ...]]] = {}
+    rest, dates = iter(revocations), _Dates()
+    extensions: dict[tuple[int, datetime | None], bytes] = {}
+    beginnings = [_beginnings(length) for length in range(_LONGEST_ENDING + 1)]
     while chunk := list(islice(rest, _ENTRIES_AT_ONCE)):
         pieces: list[bytes] = []
         for revocation in chunk:
-            serial, key = revocation.serial, (revocation.revoked_at, revocation.reason, revocation.invalidity_date)
-            found = endings.get(key)
-            if found is None:
-                found = endings[key] = _ending(*key)
-            size = serial.bit_length() // 8 + 1
+            serial, reason, since = revocation.serial, revocation.reason, revocation.invalidity_date
+            # The hash of an Enum is computed in Python; that of its address is not.
+            extension = extensions.get((id(reason), since))
+            if extension is None:
+                extension = extensions[id(reason), since] = _encode_extensions(reason, since)
+            date, size = dates[revocation.revoked_at], serial.bit_length() // 8 + 1
             if size > _LONGEST_SERIAL:
                 raise InputError(f"The serial {serial} is longer than the 20 bytes that RFC 5280 allows.")
-            pieces += (found[1][size], serial.to_bytes(size, "big"), found[0])
+            pieces += (
+                beginnings[len(date) + len(extension)][size],
+                serial.to_bytes(size, "big"),
+                date,
+                extension,
+            )
         yield b"".join(pieces)
-        if len(endings) > _MOST_ENDINGS:
-            endings.clear()
+        for known in (dates, extensions):
+            if len(known) > _MOST_KNOWN:
+                known.clear()
 
 
-def _ending(revoked_at: datetime, reason: Reason, invalidity_date: datetime | None) -> tuple[bytes, tuple[bytes, ...]]:
-    """What follows the serial of an entry, and what goes before it by the length of the serial."""
-    ending = der.encode_time(revoked_at) + _encode_extensions(reason, invalidity_date)
-    return ending, _beginnings(len(ending))
+class _Dates(dict[datetime, bytes]):
+    """The encoded form of every date that was asked for."""
+
+    def __missing__(self, moment: datetime) -> bytes:
+        encoded = self[moment] = der.encode_time(moment)
+        return encoded
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_LONGEST_ENDING + 1)
 def _beginnings(ending: int) -> tuple[bytes, ...]:
     """What goes before serials of 0 to 21 bytes; with its ending each is short enough for lengths of one byte."""
     return tuple(bytes((der.SEQUENCE, size + 2 + ending, der.INTEGER, size)) for size in range(_LONGEST_SERIAL + 1))
 
 
-@lru_cache(maxsize=4096)
 def _encode_extensions(reason: Reason, invalidity_date: datetime | None) -> bytes:
     """The extensions of an entry, or nothing; ``unspecified`` must be left out, says RFC 5280."""
     extensions = []
