@@ -380,7 +380,7 @@ def test_an_issuer_that_may_not_sign_crls_is_refused() -> None:
 def test_a_wrong_signature_of_the_token_is_not_used() -> None:
     desk, options = _ca()
     desk.liar = key("ec-p256", 1)
-    with pytest.raises(StateError, match="signature .*'Test CA'"):
+    with pytest.raises(StateError, match=r"signature .*'Test CA'"):
         desk.crl(**options)
     assert desk.contents == {}
 
