@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -21,6 +22,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.errors i
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.keys import prove_pair, token_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.mechanisms import key_request
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.slots import find_token, loaded, session_of
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.softhsm import keep_token_files
 
 Lock = Callable[..., AbstractContextManager[None]]
 LOCK_FOLDER = Path("/run/lock")
@@ -226,10 +228,19 @@ def open_token(settings: TokenSettings, *, lock: Lock, login: bool = True) -> It
             f"There is no PKCS#11 library at '{shown(settings.module)}'.",
             remedy="Install the software of the token on this host, or correct hsm_module.",
         )
-    with _locked(settings, lock), watched(settings.deadline), loaded(settings.module) as library:
+    with _locked(settings, lock), watched(settings.deadline), _library(settings, login=login) as library:
         found = find_token(library, label=settings.token, serial=settings.serial, module=settings.module)
         with session_of(found, pin=settings.pin if login else None) as session:
             yield Token(session, logged_in=login)
+
+
+@contextmanager
+def _library(settings: TokenSettings, *, login: bool) -> Iterator[Any]:
+    """The library of the token, loaded once the files that SoftHSM writes in place are safe."""
+    if login:
+        keep_token_files(settings.module, environment=os.environ)
+    with loaded(settings.module) as library:
+        yield library
 
 
 @contextmanager

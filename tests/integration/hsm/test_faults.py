@@ -60,9 +60,11 @@ def _add_namesake(authority: AuthorityHost) -> None:
 
 
 def _empty_token_file(authority: AuthorityHost) -> None:
-    """What a process leaves that is killed between truncating the file and writing it."""
+    """What a process leaves that is killed between truncating the file and writing it; no copy of it is left either."""
     (token_file,) = authority.token.objects_folder.glob("*/token.object")
     token_file.write_bytes(b"")
+    for copy in token_file.parent.glob("token.object?*"):
+        copy.unlink()
 
 
 UNREADABLE = "starting its library: GeneralError. Check that hsm_module is the library of a token, that its service"
