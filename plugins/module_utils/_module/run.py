@@ -35,7 +35,9 @@ def run(
         if change.needed and not module.check_mode:
             outcome.update(apply(change))
     except PartialError as error:
-        module.fail_json(**_masked(module, {**outcome, **error.results, "msg": str(error), "changed": True}, kept_whole))
+        module.fail_json(
+            **_masked(module, {**outcome, **error.results, "msg": str(error), "changed": True}, kept_whole)
+        )
     except CollectionError as error:
         module.fail_json(msg=str(error))
     if change.before != change.after:

@@ -43,15 +43,15 @@ class Deliveries:
         self.ready += [self._delivery(issued) for issued in part]
 
     def _delivery(self, issued: Issued) -> dict[str, Any]:
-        draft, key = issued.draft, issued.private_key
+        key = issued.private_key
         wrapped = None
         if self.server_key is not None:
             chance = self.random_bytes(CLIENT_KEY_BYTES)
-            wrapped = make_client_key(self.server_key, random_bytes=chance, metadata=draft.common_name)
+            wrapped = make_client_key(self.server_key, random_bytes=chance, metadata=issued.common_name)
         return {
-            "name": draft.name,
-            "device": draft.device,
-            "common_name": draft.common_name,
+            "name": issued.name,
+            "device": issued.device,
+            "common_name": issued.common_name,
             "certificate": encode_pem(issued.certificate),
             "ca_chain": self.ca_chain,
             "private_key": None if key is None else private_key_pem(key),
@@ -60,12 +60,12 @@ class Deliveries:
         }
 
     def _pkcs12(self, issued: Issued) -> dict[str, str | None]:
-        password = issued.draft.step.pkcs12_password
+        password = issued.step.pkcs12_password
         if password is None:
             return {"pkcs12": None, "pkcs12_password": None}
         password = password or make_password(self.random_bytes)
         content = make_pkcs12(
-            name=issued.draft.common_name,
+            name=issued.common_name,
             private_key=issued.private_key,
             certificate=issued.certificate,
             chain=self.ca_chain,
@@ -78,13 +78,13 @@ class Deliveries:
 
         :param planned: The ``users`` of the plan's result.
         """
-        signed = {issued.draft.common_name: issued.draft for issued in self.issued}
+        signed = {issued.common_name: issued for issued in self.issued}
         failed = {draft.common_name for draft in batch.drafts} - signed.keys()
         users: list[dict[str, Any]] = []
         for user in planned:
-            draft = signed.get(user["common_name"])
-            if draft is not None:
-                users.append({**user, "serial": str(draft.serial), "not_after": draft.not_after.isoformat()})
+            issued = signed.get(user["common_name"])
+            if issued is not None:
+                users.append({**user, "serial": str(issued.serial), "not_after": issued.not_after.isoformat()})
             else:
                 users.append({**user, "outcome": FAILED} if user["common_name"] in failed else dict(user))
         counts = count_outcomes(user["outcome"] for user in users)

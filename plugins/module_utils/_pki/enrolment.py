@@ -15,6 +15,9 @@ from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.memory import (
+    paused_garbage_collection,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import MissingLibraryError
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import issuance, reconcile
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import (
@@ -82,6 +85,7 @@ class UserRun:
     tools: Tools
     files: Files
 
+    @paused_garbage_collection()
     def decide(self) -> Plan:
         """Compare what is wanted with what there is; nothing is written."""
         options, profile, now = self.options, CLIENT, self.tools.clock()
@@ -100,6 +104,7 @@ class UserRun:
         result = {**change.result, "ca_certificate": ca_chain(self.book)}
         return Change(change.before, change.after, change.steps, result)
 
+    @paused_garbage_collection()
     def apply(self, change: Plan) -> Mapping[str, Any]:
         """Revoke and issue; every input is tried before.
 
@@ -163,7 +168,7 @@ class GatewayRun:
         return {
             "certificate": encode_pem(issued.certificate),
             "serial": str(issued.serial),
-            "not_after": issued.draft.not_after.isoformat(),
+            "not_after": issued.not_after.isoformat(),
         }
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
@@ -31,25 +31,16 @@ except ImportError:
     x509 = serialization = missing_library("cryptography")
 
 SERIAL_BYTES = 20
-PART = 250
+PART = 500
 
 
 Signatures = Callable[[Iterable[bytes]], Iterator[bytes]]
 
 
-class Draft(NamedTuple):
-    """A certificate that is about to be signed.
-
-    :param profile: The name of its profile.
-    :param key_info: The DER of the SubjectPublicKeyInfo in its CSR; empty where a key is to be made.
-    """
+class _Planned:
+    """What the step of a certificate says about it."""
 
     step: Issue
-    serial: int
-    profile: str
-    not_before: datetime
-    not_after: datetime
-    key_info: bytes = b""
 
     @property
     def common_name(self) -> str:
@@ -67,23 +58,32 @@ class Draft(NamedTuple):
         return self.step.device
 
 
-class Issued(NamedTuple):
+@dataclass(frozen=True)
+class Draft(_Planned):
+    """A certificate that is about to be signed.
+
+    :param profile: The name of its profile.
+    :param key_info: The DER of the SubjectPublicKeyInfo in its CSR; empty where a key is to be made.
+    """
+
+    step: Issue
+    serial: int
+    profile: str
+    not_before: datetime
+    not_after: datetime
+    key_info: bytes = b""
+
+
+@dataclass(frozen=True)
+class Issued(Draft):
     """A certificate that was signed.
 
     :param certificate: Its DER.
-    :param key_info: The DER of its SubjectPublicKeyInfo.
     :param private_key: The key that was made for it; ``None`` where there was a CSR.
     """
 
-    draft: Draft
-    certificate: bytes
-    key_info: bytes
-    private_key: Any
-
-    @property
-    def serial(self) -> int:
-        """Its serial."""
-        return self.draft.serial
+    certificate: bytes = b""
+    private_key: Any = field(default=None, repr=False)
 
     @property
     def public_key_sha256(self) -> str:
@@ -217,7 +217,9 @@ def issue_batch(
         while done < total and failure is None:
             part, failure = _take(signed, PART)
             for last in part[-1:]:
-                _verify(batch.template, last)
+                batch.template.verify(
+                    last.certificate, serial=last.serial, common_name=last.common_name, key_info=last.key_info
+                )
                 record(part)
                 ledger.keep(part)
             done += len(part)
@@ -238,7 +240,17 @@ def _signed(batch: Batch, sign: Signatures, make_key: Callable[[], Any]) -> Iter
 
     for signature in sign(messages()):
         draft, key_info, private_key, message = waiting.popleft()
-        yield Issued(draft, template.assemble(message, signature), key_info, private_key)
+        certificate = template.assemble(message, signature)
+        yield Issued(
+            draft.step,
+            draft.serial,
+            draft.profile,
+            draft.not_before,
+            draft.not_after,
+            key_info,
+            certificate,
+            private_key,
+        )
 
 
 def _take(signed: Iterator[Issued], most: int) -> tuple[list[Issued], CollectionError | None]:
@@ -249,8 +261,3 @@ def _take(signed: Iterator[Issued], most: int) -> tuple[list[Issued], Collection
     except CollectionError as error:
         return taken, error
     return taken, None
-
-
-def _verify(template: LeafTemplate, issued: Issued) -> None:
-    draft = issued.draft
-    template.verify(issued.certificate, serial=draft.serial, common_name=draft.common_name, key_info=issued.key_info)

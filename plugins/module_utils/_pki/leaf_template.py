@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
@@ -44,6 +45,9 @@ _UTF8_STRING = 0x0C
 _SET = 0x31
 _EXTENSIONS = 0xA3
 _NO_UNUSED_BITS = b"\x00"
+# What stands before the 65 bytes of a P-256 key: the commonest kind of key is not parsed.
+_EC_P256_HEADER = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+_EC_P256_BITS, _EC_P256_BYTES = len(_EC_P256_HEADER), len(_EC_P256_HEADER) + 65
 _SEVEN_BITS = 7
 _MORE = 0x80
 
@@ -69,23 +73,29 @@ class LeafTemplate:
 
         :param key_info: The DER of its SubjectPublicKeyInfo.
         """
-        return der.encode(
-            der.SEQUENCE,
-            _VERSION_3,
-            der.encode_integer(serial),
-            self._before_subject,
-            _encode_subject(common_name),
-            key_info,
-            self._before_key_identifier,
-            key_identifier(key_info),
-            self._after_key_identifier,
+        name = common_name.encode("utf-8")
+        number = serial.to_bytes(serial.bit_length() // 8 + 1, "big")
+        body = b"".join(
+            (
+                _VERSION_3,
+                bytes((der.INTEGER, len(number))),
+                number,
+                self._before_subject,
+                _subject_header(len(name)),
+                name,
+                key_info,
+                self._before_key_identifier,
+                key_identifier(key_info),
+                self._after_key_identifier,
+            )
         )
+        return der.header(der.SEQUENCE, len(body)) + body
 
     def assemble(self, to_be_signed: bytes, signature: bytes) -> bytes:
         """The DER of a certificate."""
-        return der.encode(
-            der.SEQUENCE, to_be_signed, self._algorithm, der.encode(der.BIT_STRING, _NO_UNUSED_BITS, signature)
-        )
+        after = self._algorithm + _signature_header(len(signature))
+        length = len(to_be_signed) + len(after) + len(signature)
+        return der.header(der.SEQUENCE, length) + to_be_signed + after + signature
 
     def verify(self, certificate: bytes, *, serial: int, common_name: str, key_info: bytes) -> None:
         """Read a certificate back and compare it with what it has to be; verify its signature.
@@ -153,9 +163,16 @@ def _encode_arc(arc: int) -> bytes:
     return bytes(reversed(octets))
 
 
-def _encode_subject(common_name: str) -> bytes:
-    value = der.encode(_UTF8_STRING, common_name.encode("utf-8"))
-    return der.encode(der.SEQUENCE, der.encode(_SET, der.encode(der.SEQUENCE, _COMMON_NAME, value)))
+@lru_cache(maxsize=256)
+def _subject_header(length: int) -> bytes:
+    """What stands before a common name of so many bytes in a subject that holds nothing else."""
+    value = der.encode(_UTF8_STRING, bytes(length))
+    return der.encode(der.SEQUENCE, der.encode(_SET, der.encode(der.SEQUENCE, _COMMON_NAME, value)))[:-length]
+
+
+@lru_cache(maxsize=64)
+def _signature_header(length: int) -> bytes:
+    return der.header(der.BIT_STRING, length + 1) + _NO_UNUSED_BITS
 
 
 def public_key_info(public_key: Any) -> bytes:
@@ -169,12 +186,17 @@ def key_identifier(key_info: bytes) -> bytes:
     :param key_info: The DER of a SubjectPublicKeyInfo.
     :raises InputError: it is none.
     """
+    start = _EC_P256_BITS if key_info.startswith(_EC_P256_HEADER) and len(key_info) == _EC_P256_BYTES else 0
+    return hashlib.sha1(key_info[start or _start_of_bits(key_info) :], usedforsecurity=False).digest()
+
+
+def _start_of_bits(key_info: bytes) -> int:
     whole = der.read_tag(key_info, 0, len(key_info), der.SEQUENCE)
     algorithm = der.read_tag(key_info, whole.content, whole.end, der.SEQUENCE)
     bits = der.read_tag(key_info, algorithm.end, whole.end, der.BIT_STRING)
-    if bits.content == bits.end:
-        raise InputError("The public key is empty.")
-    return hashlib.sha1(key_info[bits.content + 1 : bits.end], usedforsecurity=False).digest()
+    if bits.content == bits.end or bits.end != len(key_info):
+        raise InputError("This is not the DER of a public key.")
+    return bits.content + 1
 
 
 def signing_function(key: Any, *, pss: bool = False) -> Callable[[bytes], bytes]:

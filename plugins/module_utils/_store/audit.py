@@ -32,7 +32,7 @@ except ImportError:
 BEGINNING = "0" * 64
 TOLD = ("sequence", "at_us", "actor", "job", "action", "subject", "detail", "previous")
 COLUMNS = (*TOLD, "hash")
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 MOST_PROBLEMS = 20
 AUTHORITY_INTENDED = "authority.intended"
 AUTHORITY_ACTIVATED = "authority.activated"
@@ -116,8 +116,15 @@ def _hash(told: tuple[Any, ...]) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
+def _canonical(value: Mapping[str, Any]) -> str:
+    members = [f"{encode_basestring_ascii(name)}:{_json(member)}" for name, member in sorted(value.items())]
+    return f"{{{','.join(members)}}}"
+
+
 def _json(value: Any) -> str:
-    return encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)
+    if type(value) is str:
+        return encode_basestring_ascii(value)
+    return str(value) if type(value) is int else _encode(value)
 
 
 def _head(session: StoreSession) -> tuple[int, str]:

@@ -27,15 +27,15 @@ def insert_many(
     _execute(connection, statement, names, rows)
 
 
-def update_many(connection: sa.Connection, statement: Any, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Carry out an update for every row.
+def update_many(connection: sa.Connection, statement: Any, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Carry out an update for every row; how many rows of the table it changed.
 
     :param statement: An update whose only values are ``bindparam`` of these names.
     """
-    _execute(connection, statement.compile(dialect=connection.dialect), names, rows)
+    return _execute(connection, statement.compile(dialect=connection.dialect), names, rows)
 
 
-def _execute(connection: sa.Connection, compiled: Any, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def _execute(connection: sa.Connection, compiled: Any, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     if compiled.positional:
         order = [names.index(name) for name in compiled.positiontup]
         if order == list(range(len(names))):
@@ -44,5 +44,4 @@ def _execute(connection: sa.Connection, compiled: Any, names: Sequence[str], row
             values = [tuple(row[place] for place in order) for row in rows]
     else:
         values = [dict(zip(names, row)) for row in rows]
-    if values:
-        connection.exec_driver_sql(str(compiled), values)
+    return connection.exec_driver_sql(str(compiled), values).rowcount if values else 0

@@ -38,7 +38,7 @@ except ImportError:
     sa = missing_library("SQLAlchemy")
 
 ROWS_A_QUERY = 500
-ROW_COLUMNS = ("id", "authority_id", "serial", "common_name", "name_key", "profile", "state", "not_after")
+ROW_COLUMNS = ("id", "authority_id", "serial", "common_name", "state", "not_after")
 INTENDED_COLUMNS = (
     "authority_id", "serial", "common_name", "name_key", "name", "device", "profile", "state", "not_before",
     "not_after", "public_key_sha256", "intended_at",
@@ -202,8 +202,7 @@ def recording_certificates(session: StoreSession) -> Iterator[Callable[[Sequence
 
 def _record(session: StoreSession, connection: sa.Connection, signed: Sequence[Signed]) -> None:
     table = session.tables.certificates
-    intended = _rows_by_serial(session, [str(item.serial) for item in signed])
-    superseded = _supersede(session, connection, {row.name_key for row in intended.values()})
+    superseded = _supersede(session, connection, {item.common_name.casefold() for item in signed})
     statement = (
         sa.update(table)
         .where(table.c.serial == sa.bindparam("of_serial"), table.c.state == sa.bindparam("before"))
@@ -216,8 +215,9 @@ def _record(session: StoreSession, connection: sa.Connection, signed: Sequence[S
     )
     at = to_epoch(session.clock())
     rows = [(str(item.serial), INTENDED, VALID, item.certificate, item.public_key_sha256, at) for item in signed]
-    update_many(connection, statement, ("of_serial", "before", "after", "der", "key", "at"), rows)
-    audit.append_events(session, [*superseded, *_issued_events(signed, intended)])
+    if update_many(connection, statement, ("of_serial", "before", "after", "der", "key", "at"), rows) != len(rows):
+        raise StateError("What was signed is not what was intended: none of it was stored.")
+    audit.append_events(session, [*superseded, *_issued_events(signed)])
 
 
 def _supersede(session: StoreSession, connection: sa.Connection, name_keys: Iterable[str]) -> list[audit.Event]:
@@ -234,13 +234,13 @@ def _supersede(session: StoreSession, connection: sa.Connection, name_keys: Iter
     return events
 
 
-def _issued_events(signed: Sequence[Signed], intended: dict[str, Any]) -> Iterator[audit.Event]:
+def _issued_events(signed: Sequence[Signed]) -> Iterator[audit.Event]:
+    epoch = lru_cache(maxsize=16)(to_epoch)
     for item in signed:
-        row = intended[str(item.serial)]
         detail = {
-            "common_name": row.common_name,
-            "profile": row.profile,
-            "not_after": row.not_after,
+            "common_name": item.common_name,
+            "profile": item.profile,
+            "not_after": epoch(item.not_after),
             "sha256": fingerprint(item.certificate),
         }
         yield audit.Event(audit.CERTIFICATE_ISSUED, str(item.serial), detail)

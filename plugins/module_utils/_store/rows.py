@@ -114,11 +114,8 @@ class Intent(Protocol):
     def not_after(self) -> datetime: ...
 
 
-class Signed(Protocol):
-    """What is stored once a certificate is signed; the fields are those of :class:`Certificate`."""
-
-    @property
-    def serial(self) -> int: ...
+class Signed(Intent, Protocol):
+    """What is stored once a certificate is signed, besides what was intended."""
 
     @property
     def certificate(self) -> bytes: ...

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import sqlite3
-import time
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.pki.authority_host import AuthorityHost
-from integration.run_module import ModuleResult
+from integration.pki.authority_host import DIRECT_RUN, AuthorityHost
+from integration.run_module import ModuleResult, collections_path
 from integration.softhsm import make_token
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
@@ -237,12 +240,174 @@ def test_the_audit_trail_tells_who_and_which_job(host: AuthorityHost) -> None:
     assert "control character" in host.users("bob", audit_job="a\nb", fails=True).message
 
 
+# Faults that are put into a process of their own before the module runs there, at the edge of our code.
+TOKEN_LEAVES = """
+import pkcs11.types
+sign, left = pkcs11.types.SignMixin.sign, [{signatures}]
+def sign_some(self, *arguments, **options):
+    left[0] -= 1
+    if left[0] < 0:
+        raise pkcs11.DeviceRemoved()
+    return sign(self, *arguments, **options)
+pkcs11.types.SignMixin.sign = sign_some
+"""
+KILLED_BEFORE_THE_DELIVERY = """
+import sqlite3, os
+connect = sqlite3.connect
+class Connection(sqlite3.Connection):
+    def cursor(self, *arguments):
+        return super().cursor(Cursor)
+class Cursor(sqlite3.Cursor):
+    def executemany(self, statement, rows):
+        if "delivered_at=" in statement:
+            os._exit(9)
+        return super().executemany(statement, rows)
+sqlite3.connect = lambda *arguments, **options: connect(*arguments, factory=Connection, **options)
+"""
+
+
+def run_with(fault: str, host: AuthorityHost, *users: dict[str, Any] | str, **options: Any) -> tuple[int, ModuleResult]:
+    """``pki_users`` in a process with a fault: its status, and its result, empty where it died without one."""
+    wanted = [{"name": user} if isinstance(user, str) else user for user in users]
+    arguments = {**host.options_of("pki_users"), "users": wanted, **options}
+    done = subprocess.run(
+        [sys.executable, "-c", fault + DIRECT_RUN, str(collections_path()), "pki_users", "0"],
+        input=json.dumps(arguments), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return done.returncode, ModuleResult(json.loads(done.stdout or "{}"), done.stdout + done.stderr)
+
+
+def test_a_token_that_leaves_in_the_middle(host: AuthorityHost) -> None:
+    """What it signed is delivered by the failure; the rest is told, and the next run completes it."""
+    host.users("gone", "old")
+    names = [f"u{number}" for number in range(600)]
+    users = ["old", {"name": "gone", "state": "absent"}, *names]
+    # One signature proves the key.
+    status, result = run_with(TOKEN_LEAVES.format(signatures=1 + 520), host, *users)
+    assert (status, result.failed, result.changed) == (1, True, True)
+    assert "DeviceRemoved" in result.message
+    assert "Of 600 certificates 520 were signed and stored" in result.message
+    assert "80 are left" in result.message
+    assert "Running again completes" in result.message
+    wanted = {"issued": 520, "failed": 80, "revoked": 1, "kept": 1}
+    assert {name: count for name, count in result["counts"].items() if count} == wanted
+    assert [delivery["name"] for delivery in result["deliveries"]] == names[:520]
+    assert [user["name"] for user in result["users"] if user["outcome"] == "failed"] == names[520:]
+    told = {user["serial"] for user in result["users"] if user["outcome"] == "issued"}
+    assert len(told) == 520
+    assert [entry["common_name"] for entry in result["revoked"]] == ["gone@default"]
+
+    info = host("pki_info")
+    assert info["audit"]["valid"]
+    assert told <= {certificate["serial"] for certificate in info["certificates"]}
+    assert info["counts"]["valid"] == 521
+
+    rest = host.users(*users)
+    assert (rest["counts"]["issued"], rest["counts"]["kept"]) == (80, 521)
+    assert [delivery["name"] for delivery in rest["deliveries"]] == names[520:]
+    assert not host.users(*users).changed
+
+
+def test_a_token_that_leaves_before_the_first_signature(host: AuthorityHost) -> None:
+    status, result = run_with(TOKEN_LEAVES.format(signatures=1), host, "alice")
+    assert (status, result["deliveries"], result["counts"]["failed"]) == (1, [], 1)
+    assert host("pki_info")["certificates"] == []
+    assert outcomes(host.users("alice")) == {"alice@default": "issued"}
+
+
+def test_a_run_that_is_killed_before_it_returns_has_handed_out_nothing(host: AuthorityHost) -> None:
+    """The keys died with it: the next run revokes what it stored and issues anew."""
+    status, result = run_with(KILLED_BEFORE_THE_DELIVERY, host, "alice", "bob")
+    assert (status, result.values) == (9, {})
+    (lost, _other) = host("pki_info")["certificates"]
+    assert lost["state"] == "valid", "it was stored"
+
+    planned = host.users("alice", "bob", check=True)
+    again = host.users("alice", "bob")
+    assert outcomes(planned) == outcomes(again) == {"alice@default": "reissued", "bob@default": "reissued"}
+    assert "never left" in again["users"][0]["note"]
+    assert again["revoked"] == [], "nobody holds them: no session has to be cut"
+    assert len(again["deliveries"]) == 2
+    states = {each["serial"]: (each["state"], each["reason"]) for each in host("pki_info")["certificates"]}
+    assert states[lost["serial"]] == ("revoked", "superseded")
+    assert outcomes(host.users("alice", "bob")) == {"alice@default": "kept", "bob@default": "kept"}
+
+
+def test_a_lost_device_is_revoked_with_its_reason_and_since_when(host: AuthorityHost) -> None:
+    (old,) = host.users(LAPTOP)["users"]
+    lost = {"name": "laptop", "reissue": True, "reason": "keyCompromise", "invalidity_date": "2026-11-20T17:30:00Z"}
+    assert outcomes(host.users({"name": "alice", "devices": [lost]})) == {"alice@laptop": "reissued"}
+    host("pki_crl")
+    text = host.openssl("crl", "-in", host.crl, "-noout", "-text")
+    assert f"{int(old['serial']):X}" in text
+    assert "Key Compromise" in text
+    assert "Nov 20 17:30:00 2026 GMT" in text
+
+
+def test_a_removed_user_is_revoked_with_the_reason_that_was_given(host: AuthorityHost) -> None:
+    host.users(LAPTOP)
+    host.users({**GONE, "reason": "affiliationChanged"})
+    (certificate,) = host("pki_info")["certificates"]
+    assert (certificate["state"], certificate["reason"]) == ("revoked", "affiliationChanged")
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        [{"name": "alice", "reason": "superseded"}],
+        [{"name": "alice", "devices": [{"name": "laptop", "reissue": True, "invalidity_date": "tomorrow"}]}],
+        [{"name": "alice", "devices": [{"name": "laptop", "pkcs12_password": "short"}]}],
+    ],
+    ids=["reason", "date", "password"],
+)
+def test_details_that_make_no_sense_change_nothing(host: AuthorityHost, users: list[dict[str, Any]]) -> None:
+    before = contents(host)
+    assert "Nothing was changed" in host.users("bob", *users, fails=True).message
+    assert contents(host) == before
+
+
+@pytest.mark.parametrize("password", [None, "a password of alice"], ids=["made", "given"])
+def test_a_pkcs12_is_read_by_openssl_with_its_password_only(host: AuthorityHost, password: str | None) -> None:
+    device = {"name": "laptop", **({"pkcs12_password": password} if password else {})}
+    result = host.users({"name": "alice", "devices": [device]}, pkcs12=not password)
+    (delivery,) = result["deliveries"]
+    if password:
+        assert delivery["pkcs12_password"] == password
+        assert password not in json.dumps(result["invocation"])
+    (host.folder / "alice.p12").write_bytes(base64.b64decode(delivery["pkcs12"]))
+    read = ("pkcs12", "-in", "alice.p12", "-nodes", "-passin")
+    text = host.openssl(*read, f"pass:{delivery['pkcs12_password']}")
+    assert "friendlyName: alice@laptop" in text
+    assert text.count("BEGIN CERTIFICATE") == 2, "its own and that of the authority"
+    assert "".join(delivery["certificate"].split()) in "".join(text.split())
+    assert "".join(delivery["private_key"].split()) in "".join(text.split())
+    info = host.openssl(
+        "pkcs12", "-in", "alice.p12", "-info", "-noout", "-passin", f"pass:{delivery['pkcs12_password']}"
+    )
+    wrong = subprocess.run(
+        ["openssl", *read, "pass:another one"], cwd=host.folder, capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode != 0
+    assert "invalid password" in wrong.stderr
+    assert info == ""
+
+
+def test_a_pin_that_occurs_in_a_key_by_chance_does_not_damage_it(host: AuthorityHost) -> None:
+    """Ansible masks the values of secret options wherever it finds them in a result."""
+    result = host.users(*(f"u{number}" for number in range(40)), hsm_pin=host.token.pin, pkcs12_password="CERTIFICATE")
+    assert all("-----BEGIN CERTIFICATE-----" in delivery["certificate"] for delivery in result["deliveries"])
+    assert "CERTIFICATE" not in json.dumps(result["invocation"])
+
+
 def test_a_thousand_users_in_one_call(host: AuthorityHost) -> None:
-    """A few seconds with everything, Ansible included; the bound leaves room for a busy machine."""
+    """What check mode tells is what happens, and the second run has nothing to do."""
     names = [f"user{number}" for number in range(1000)]
-    started = time.monotonic()
+    planned = host.users(*names, check=True)
     result = host.users(*names, tls_crypt_v2_server_key=str(host.server_key))
-    assert time.monotonic() - started < 20
+    assert outcomes(planned) == outcomes(result)
+    assert planned["counts"] == result["counts"]
     assert result["counts"]["issued"] == len(result["deliveries"]) == 1000
     assert len({user["serial"] for user in result["users"]}) == 1000
     assert not host.users(*names).changed
+    assert host("pki_info")["running"] is None
+    assert not (host.folder / "progress.json").exists()

@@ -124,12 +124,12 @@ def test_the_intention_is_stored_first_and_the_batch_as_a_whole() -> None:
 
 def test_what_was_drafted_is_what_is_stored_and_signed() -> None:
     issued = Authority().issue_one(step("alice"))
-    draft, certificate = issued.draft, issuance.load_der(issued.certificate)
-    assert (draft.name, draft.device, draft.profile) == ("alice", "default", "client")
-    assert issued.serial == draft.serial == certificate.serial_number
+    certificate = issuance.load_der(issued.certificate)
+    assert (issued.name, issued.device, issued.profile) == ("alice", "default", "client")
+    assert issued.serial == certificate.serial_number
     assert issued.public_key_sha256 == certificates.public_key_fingerprint(certificate.public_key())
-    assert draft.not_before == certificates.not_before(certificate)
-    assert draft.not_after == certificates.not_after(certificate)
+    assert issued.not_before == certificates.not_before(certificate)
+    assert issued.not_after == certificates.not_after(certificate)
 
 
 def test_a_token_that_signs_with_another_key_is_found_out_before_anything_is_stored() -> None:
