@@ -39,4 +39,5 @@ options:
     default: ""
 requirements:
   - SQLAlchemy 2.0 or later
+  - psycopg 3 for a store on PostgreSQL
 """

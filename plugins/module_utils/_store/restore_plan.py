@@ -116,15 +116,13 @@ def notices(found: Found, outlook: Outlook, newer_crls: Sequence[str], *, known:
         told.append("What only the store that was there knew is now only in the copy that was put aside.")
     if outlook.missing:
         told.append(describe_outlook(outlook))
-    return [*told, *(_newer_crl(path, known) for path in newer_crls)]
-
-
-def _newer_crl(path: str, known: int) -> str:
-    return (
-        f"{path} is newer than the backup, whose last CRL is number {known}: it was left in place, and no CRL is "
-        "signed as long as it is there. Revocations made since the backup are missing from the store; see 'Going on "
-        "after an old backup' in the guide on operations."
-    )
+    if newer_crls:
+        told.append(
+            f"Newer than the backup, whose last CRL is number {known}, and left in place: {', '.join(newer_crls)}. No CRL "
+            "is signed as long as they are there. Revocations made since the backup are missing from the store; see "
+            "'Going on after an old backup' in the guide on operations."
+        )
+    return told
 
 
 def describe_outlook(outlook: Outlook) -> str:

@@ -112,7 +112,7 @@ def test_a_restore_older_than_the_crl_signs_nothing_until_it_is_dealt_with(
     assert "removed users would get access again" in restore(lived, saved["path"], fails=True).message
     result = restore(lived, saved["path"], force=True)
     assert (result["left_newer"], lived.crl.read_bytes()) == ([str(lived.crl), str(lived.crl_der)], newest)
-    assert "is newer than the backup, whose last CRL is number 1" in " ".join(result["notices"])
+    assert "Newer than the backup, whose last CRL is number 1, and left in place" in " ".join(result["notices"])
     assert "the store knows of none after 1" in lived("pki_crl", {"force": True}, fails=True).message
     lived.users({"name": "bob", "state": "absent"})
     for path in (lived.crl, lived.crl_der):

@@ -272,7 +272,7 @@ def test_a_file_that_differs_is_kept_and_a_newer_crl_is_left(lived: Bench, vault
     assert vault.files["server_key"].read_bytes() == SERVER_KEY
     assert vault.files["crl_pem"].read_bytes() == b"crl ca 7"
     assert result["left_newer"] == [str(vault.files["crl_pem"])]
-    assert "is newer than the backup, whose last CRL is number 1" in result["notices"][0]
+    assert "Newer than the backup, whose last CRL is number 1, and left in place" in result["notices"][0]
     vault.file("crl_pem", b"crl another-authority 7")
     assert vault.restore(saved, fresh)[0].steps == ("crl_pem",)
 
