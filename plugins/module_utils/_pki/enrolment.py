@@ -148,7 +148,7 @@ class GatewayRun:
         profile, now = parse_profile(self.options["profile"]), self.tools.clock()
         known = self.book.history(profile=profile.name, names=[self.wanted.user])
         issuer = _issuing(self.book, profile, now)
-        policy = reconcile.Policy(now, self.options["renewal_days"], issuer, deliveries=False)
+        policy = reconcile.Policy(now, self.options["renewal_days"], issuer, deliveries=False, moves=True)
         change = reconcile.plan_certificate(self.wanted, known, policy)
         planned = change.result["users"][0]
         result = {name: planned[name] for name in ("common_name", "outcome", "serial", "not_after")}

@@ -56,12 +56,15 @@ class Policy:
     :param issuer: One of another authority is renewed; empty where it does not matter who issued it.
     :param deliveries: A new key leaves this host once, with its certificate; what never left is of no use. Not so where
         the key never was here and every run returns the certificate.
+    :param moves: What replaces a certificate of another authority revokes it, too, so that the other one can retire. For
+        gateways, which always have the newest one, and nobody asks whether theirs was revoked.
     """
 
     now: datetime
     renewal_days: int
     issuer: str = ""
     deliveries: bool = True
+    moves: bool = False
 
 
 def plan_users(
@@ -113,7 +116,8 @@ def plan_device(wanted: WantedDevice, known: Sequence[Known], policy: Policy) ->
         lost = [certificate for certificate in usable if not certificate.delivered]
         return _issue(wanted, REISSUED, revoke=lost, replaced=current, note=LOST)
     if _is_due(current, policy):
-        return _issue(wanted, RENEWED, replaced=current)
+        left_behind = [each for each in usable if policy.moves and each.authority != policy.issuer]
+        return _issue(wanted, RENEWED, revoke=left_behind, replaced=current)
     return Decision(wanted.user, wanted.device, wanted.common_name, KEPT, certificate=current)
 
 

@@ -313,6 +313,21 @@ def test_certificates_of_a_retiring_authority_are_renewed_where_that_is_asked(
     assert all(isinstance(step, Issue) for step in change.steps), "the old one stays usable"
 
 
+def test_a_gateway_leaves_nothing_behind_when_it_moves_to_another_authority() -> None:
+    """Else the authority before could not retire before the old certificate expires."""
+    name = "gateway-cambridge"
+    known = [Cert(1, name, "superseded"), Cert(2, name, days_left=-1), Cert(3, name)]
+    wanted = WantedDevice(name, "", name, csr="csr", csr_key_sha256="old key")
+    policy = Policy(NOW, 30, "ca2", deliveries=False, moves=True)
+    steps = plan_certificate(wanted, known, policy).steps
+    assert [step.serial for step in steps if isinstance(step, Revoke)] == [1, 3]
+    assert isinstance(steps[-1], Issue)
+    moved = [*known, Cert(4, name, authority="ca2", days_left=3)]
+    assert [type(step) for step in plan_certificate(wanted, moved[3:], policy).steps] == [Issue], (
+        "a renewal revokes not"
+    )
+
+
 def test_moving_to_another_authority_does_not_touch_who_is_not_named() -> None:
     change = plan([ALICE], [Cert(1, A, authority="ca2"), Cert(2, "bob@a", authority="ca")], issuer="ca2", purge=False)
     assert not change.needed
