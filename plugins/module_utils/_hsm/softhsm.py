@@ -42,15 +42,20 @@ def keep_token_files(module: str, *, environment: Mapping[str, str]) -> tuple[Pa
 def _token_folder(environment: Mapping[str, str]) -> Path:
     named = environment.get("SOFTHSM2_CONF")
     for path in (Path(named),) if named else CONFIGURATIONS:
-        try:
-            lines = path.expanduser().read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
+        lines = _lines(path.expanduser())
         for line in lines:
             name, _equals, value = line.partition("=")
             if name.strip() == "directories.tokendir" and value.strip():
                 return Path(value.strip())
     return DEFAULT_FOLDER
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file; none where it cannot be read. A named pipe is not waited for."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    except OSError:
+        return []
 
 
 def _token_files(folder: Path) -> Iterator[Path]:
