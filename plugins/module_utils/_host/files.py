@@ -55,30 +55,23 @@ def replacing(path: Path, *, mode: int) -> Iterator[IO[bytes]]:
     :raises FileError: and the old file stands.
     """
     try:
-        with _temporary(path, mode) as stream:
-            yield stream
+        descriptor, name = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.")
+        os.close(descriptor)
+        try:
+            with Path(name).open("r+b") as stream:
+                _take_over_owner(path, stream.fileno())
+                os.fchmod(stream.fileno(), mode)
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
         sync_folder(path.parent)
     except OSError as error:
         raise FileError(
             f"Cannot write {path}: {error.strerror}.", remedy="The previous content is still in place."
         ) from error
-
-
-@contextmanager
-def _temporary(path: Path, mode: int) -> Iterator[IO[bytes]]:
-    descriptor, name = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
-        with Path(name).open("r+b") as stream:
-            _take_over_owner(path, stream.fileno())
-            os.fchmod(stream.fileno(), mode)
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _take_over_owner(path: Path, descriptor: int) -> None:

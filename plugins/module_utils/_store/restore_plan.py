@@ -118,8 +118,8 @@ def notices(found: Found, outlook: Outlook, newer_crls: Sequence[str], *, known:
         told.append(describe_outlook(outlook))
     if newer_crls:
         told.append(
-            f"Newer than the backup, whose last CRL is number {known}, and left in place: {', '.join(newer_crls)}. No CRL "
-            "is signed as long as they are there. Revocations made since the backup are missing from the store; see "
+            f"Newer than the backup, whose last CRL is number {known}, and left in place: {', '.join(newer_crls)}. No "
+            "CRL is signed as long as they are there. Revocations since the backup are missing from the store; see "
             "'Going on after an old backup' in the guide on operations."
         )
     return told

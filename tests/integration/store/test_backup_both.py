@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from integration.postgresql import PostgresServer
@@ -112,7 +113,7 @@ def test_what_breaks_off_in_a_database_is_completed(
     target = parse_location(postgres.url(name))
     copied = backup.copy_rows
 
-    def cut_off(*arguments: object, **options: object) -> None:
+    def cut_off(*arguments: Any, **options: Any) -> None:
         copied(*arguments, **options)
         postgres.cut_off(name)
 
