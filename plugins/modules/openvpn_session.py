@@ -14,6 +14,8 @@ description:
   - Ends every session of the given common names on all listeners of this host, at once, and disturbs nobody else.
   - Can put a new CRL in place first, so that who is cut cannot come back. The CRL is verified before it replaces the
     one that works; one that has expired, is not valid yet, is older, or is not signed by the CA is refused.
+  - Where the gateway trusts several CAs, the file holds one CRL of each. One that lacks a CA is refused, because
+    OpenVPN would let in everybody whose certificate that CA has revoked.
   - A session whose certificate was refused at a renegotiation has lost its name in OpenVPN's status. It is found by the
     name it had when the module began, or by O(cut_unnamed).
   - Without O(common_names) the module only installs the CRL.
@@ -39,7 +41,8 @@ options:
     default: true
   crl_content:
     description:
-      - A CRL, PEM, to be put in place after a first look at the sessions and before they are cut.
+      - The CRLs, PEM, to be put in place after a first look at the sessions and before they are cut; one for each
+        certificate in O(ca_path), in any order.
       - OpenVPN reads it at the next connection. Nothing is restarted.
     type: str
   crl_path:
@@ -47,12 +50,13 @@ options:
     type: path
     default: /etc/openvpn/server/privatespace/crl.pem
   ca_path:
-    description: The certificate of the CA that must have signed the CRL.
+    description: The certificates of the CAs that must have signed the CRLs, PEM.
     type: path
     default: /etc/openvpn/server/privatespace/ca.crt
   serials:
     description:
-      - Serial numbers, decimal, that O(crl_content) must list. A CRL that lacks one of them is refused.
+      - Serial numbers, decimal, that O(crl_content) must list, each in the CRL of any CA. A file that lacks one of them
+        is refused.
     type: list
     elements: str
     default: []
@@ -162,27 +166,53 @@ timeline:
     cut_at: 1790000000.04
     verified_at: 1790000000.1
 crl:
-  description: The CRL that was given, or V(null).
+  description: The CRLs that were given, or V(null).
   returned: success
   type: dict
   contains:
     number:
-      description: Its CRL number.
+      description: The number of the first CRL in the file.
       type: int
     this_update:
-      description: Seconds since 1970-01-01 UTC.
+      description: Of the first CRL in the file, seconds since 1970-01-01 UTC.
       type: int
     next_update:
-      description: Seconds since 1970-01-01 UTC.
+      description: When the first of them expires, seconds since 1970-01-01 UTC.
       type: int
+    expires_first:
+      description: The name of the CA whose CRL that is.
+      type: str
     sha256:
       description: The fingerprint of the file.
       type: str
+    issuers:
+      description: The CRL of each CA, in the order of the file.
+      type: list
+      elements: dict
+      contains:
+        issuer:
+          description: The name of the CA.
+          type: str
+        number:
+          description: Its CRL number.
+          type: int
+        this_update:
+          description: Seconds since 1970-01-01 UTC.
+          type: int
+        next_update:
+          description: Seconds since 1970-01-01 UTC.
+          type: int
   sample:
     number: 12
     this_update: 1790000000
     next_update: 1792592000
+    expires_first: CN = Example VPN CA
     sha256: 6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d
+    issuers:
+      - issuer: CN = Example VPN CA
+        number: 12
+        this_update: 1790000000
+        next_update: 1792592000
 listeners:
   description: Every listener and what it said.
   returned: success
@@ -223,6 +253,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock i
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn import crl, processes, removal
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import CrlFile, Trust
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal_plan import (
     INSTALL_CRL,
@@ -258,13 +289,14 @@ class Removal:
             self.timeline["verified_at"] = epoch_seconds()
         return replace(change, result={**change.result, "timeline": self.timeline})
 
-    def judge(self) -> tuple[crl.Crl | None, crl.Crl | None]:
-        """The CRL that was given, if any, and the one in place, both verified."""
+    def judge(self) -> tuple[CrlFile | None, CrlFile | None]:
+        """The CRLs that were given, if any, and those in place, all verified."""
+        ca_path = Path(self.parameters["ca_path"])
         return crl.accept_crl(
             self.parameters["crl_content"],
             in_place=read_optional(self.crl_path),
             serials=self.parameters["serials"],
-            ca_path=Path(self.parameters["ca_path"]),
+            trust=Trust(ca_path, read_optional(ca_path) or b""),
             now=epoch_seconds(),
             run=openvpn_files.run_openssl,
         )

@@ -33,7 +33,7 @@ options:
     type: path
     default: /etc/openvpn/server/privatespace/crl.pem
   ca_path:
-    description: The certificate of the CA that must have signed the CRL.
+    description: The certificates of the CAs that must have signed the CRLs, PEM.
     type: path
     default: /etc/openvpn/server/privatespace/ca.crt
   certificate_path:
@@ -147,22 +147,44 @@ listeners:
       started_at: 1790000000.21
       stale: false
 crl:
-  description: The CRL in place, or V(null) where there is none that the CA has signed.
+  description: The CRLs in place, or V(null) where there is not one of each CA.
   returned: success
   type: dict
   contains:
     number:
-      description: Its CRL number.
+      description: The number of the first CRL in the file.
       type: int
     this_update:
-      description: Seconds since 1970-01-01 UTC.
+      description: Of the first CRL in the file, seconds since 1970-01-01 UTC.
       type: int
     next_update:
-      description: When it expires, and nobody can connect any more. Seconds since 1970-01-01 UTC.
+      description:
+        - When the first of them expires, and nobody with a certificate of its CA can connect any more. Seconds since
+          1970-01-01 UTC.
       type: int
+    expires_first:
+      description: The name of the CA whose CRL that is.
+      type: str
     sha256:
       description: The fingerprint of the file.
       type: str
+    issuers:
+      description: The CRL of each CA, in the order of the file.
+      type: list
+      elements: dict
+      contains:
+        issuer:
+          description: The name of the CA.
+          type: str
+        number:
+          description: Its CRL number.
+          type: int
+        this_update:
+          description: Seconds since 1970-01-01 UTC.
+          type: int
+        next_update:
+          description: Seconds since 1970-01-01 UTC.
+          type: int
 crl_problem:
   description: Why RV(crl) is V(null); otherwise empty.
   returned: success
@@ -185,7 +207,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.openvpn_files import run_openssl
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import report
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import inspect_crl, read_not_after
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import inspect_crl
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import Trust, read_not_after
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import (
     find_sockets,
@@ -205,9 +228,9 @@ def gather(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     talk = partial(open_management, timeout_seconds=parameters["timeout"], is_running=processes.__contains__)
     states = take_snapshot(sockets, open_socket=talk)
     require_answers(states)
-    crl, problem = inspect_crl(
-        read_optional(Path(parameters["crl_path"])), ca_path=Path(parameters["ca_path"]), run=run_openssl
-    )
+    ca_path = Path(parameters["ca_path"])
+    trust = Trust(ca_path, read_optional(ca_path) or b"")
+    crl, problem = inspect_crl(read_optional(Path(parameters["crl_path"])), trust=trust, run=run_openssl)
     return {
         "crl": None if crl is None else crl.as_facts(),
         "crl_problem": problem,

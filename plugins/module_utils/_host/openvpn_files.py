@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,17 +18,26 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.files i
 )
 
 OPENSSL_SECONDS = 30
+ATTACHED = "@attached@"
 # A CRL is public, and a daemon that cannot read it refuses everybody.
 CRL_MODE = 0o644
 
 
-def run_openssl(argv: Sequence[str], stdin: bytes) -> Completed:
+def run_openssl(argv: Sequence[str], stdin: bytes, *, attached: bytes = b"") -> Completed:
     """Run the program that reads certificates and CRLs; the caller judges its status.
 
+    :param attached: The content of a file, if the program needs one besides; its path takes the place of
+        ``@attached@`` in ``argv``.
     :raises CommandError: it is not installed.
     :raises DeadlineError: it did not end in time.
     """
-    return run_command(argv, stdin=stdin, timeout_seconds=OPENSSL_SECONDS, check=False)
+    if ATTACHED not in argv:
+        return run_command(argv, stdin=stdin, timeout_seconds=OPENSSL_SECONDS, check=False)
+    with tempfile.NamedTemporaryFile(prefix="privatespace.") as stream:
+        stream.write(attached)
+        stream.flush()
+        named = [stream.name if argument == ATTACHED else argument for argument in argv]
+        return run_command(named, stdin=stdin, timeout_seconds=OPENSSL_SECONDS, check=False)
 
 
 def is_installed(path: Path, content: bytes) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import Crl
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import CrlFile
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import Process
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import (
     ListenerState,
@@ -26,15 +26,15 @@ def plan_removal(
     states: Sequence[ListenerState],
     order: Order,
     *,
-    new: Crl | None,
-    old: Crl | None,
+    new: CrlFile | None,
+    old: CrlFile | None,
     in_place: bool,
     processes: Mapping[Path, Process],
 ) -> Change[str]:
     """Decide whether to install the CRL and whether to cut.
 
-    :param new: The CRL that was given, already judged.
-    :param old: The verified one that it replaces.
+    :param new: The CRLs that were given, already judged.
+    :param old: The verified ones that they replace.
     :param in_place: Whether the file holds the new one already, readable for OpenVPN.
     :raises SurvivorError: nothing is to be done, but a listener did not say whether it has such sessions.
     """

@@ -43,10 +43,12 @@ def _crl(answer: Mapping[str, Any], *, now: float) -> str:
     crl = answer.get("crl")
     if not crl:
         return f"NO VALID CRL: {answer.get('crl_problem') or 'there is none'}"
-    left = crl["next_update"] - now
+    left, several = crl["next_update"] - now, len(crl.get("issuers", ())) > 1
     if left <= 0:
-        return f"CRL {crl['number']} HAS EXPIRED: nobody can connect"
-    return f"CRL {crl['number']}, {_span(now - crl['this_update'])} old, good for {_span(left)}"
+        who = f"nobody with a certificate of {crl['expires_first']}" if several else "nobody"
+        return f"CRL {crl['number']} HAS EXPIRED: {who} can connect"
+    first = f" ({crl['expires_first']})" if several else ""
+    return f"CRL {crl['number']}, {_span(now - crl['this_update'])} old, good for {_span(left)}{first}"
 
 
 def _certificate(answer: Mapping[str, Any], *, now: float) -> str:

@@ -6,17 +6,13 @@ No tunnel device and no privileges are needed: the device is ``null``.
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from integration.hsm.authority import Authority, authority
+from integration.hsm.openvpn_processes import UP, free_port, openvpn, running
 from integration.softhsm import SoftToken
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import profiles
@@ -25,53 +21,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.tls_cryp
     make_server_key,
     unwrap_client_key,
 )
-
-UP = "Initialization Sequence Completed"
-TIMEOUT_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class Process:
-    """A running openvpn and the file that it logs to."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def text(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace")
-
-    def wait_for(self, *texts: str) -> str:
-        """The first of these texts to appear in the log."""
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            found = [text for text in texts if text in self.text()]
-            if found:
-                return found[0]
-            time.sleep(0.05)
-        pytest.fail(f"none of {texts} within {TIMEOUT_SECONDS} s:\n{self.text()}")
-
-
-def _openvpn() -> str:
-    return shutil.which("openvpn", path=f"{os.environ['PATH']}:/usr/sbin") or pytest.fail("openvpn is not installed")
-
-
-@contextmanager
-def _running(folder: Path, name: str, *options: str) -> Iterator[Process]:
-    common = ("--dev", "null", "--proto", "udp", "--verb", "3", "--ca", "ca.crt", "--tls-version-min", "1.2")
-    log = folder / f"{name}.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen([_openvpn(), *common, *options], cwd=folder, stdout=stream, stderr=stream)
-    try:
-        yield Process(process, log)
-    finally:
-        process.kill()
-        process.wait(timeout=10)
-
-
-def _free_port() -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def _server_options(port: str) -> tuple[str, ...]:
@@ -104,10 +53,10 @@ def ca(soft_token: SoftToken, tmp_path: Path) -> Iterator[Authority]:
 
 
 def test_a_device_comes_in_and_its_key_tells_who_it_is(ca: Authority) -> None:
-    port = _free_port()
+    port = free_port()
     with (
-        _running(ca.folder, "server", *_server_options(port)) as server,
-        _running(ca.folder, "client", *_client_options(port, "bob@phone")) as client,
+        running(ca.folder, "server", *_server_options(port)) as server,
+        running(ca.folder, "client", *_client_options(port, "bob@phone")) as client,
     ):
         client.wait_for(UP)
         server.wait_for("VERIFY OK: depth=0, CN=bob@phone")
@@ -116,10 +65,10 @@ def test_a_device_comes_in_and_its_key_tells_who_it_is(ca: Authority) -> None:
 
 
 def test_a_revoked_device_is_refused(ca: Authority) -> None:
-    port = _free_port()
+    port = free_port()
     with (
-        _running(ca.folder, "server", *_server_options(port)) as server,
-        _running(ca.folder, "client", *_client_options(port, "alice@laptop")) as client,
+        running(ca.folder, "server", *_server_options(port)) as server,
+        running(ca.folder, "client", *_client_options(port, "alice@laptop")) as client,
     ):
         assert server.wait_for("certificate revoked", UP) == "certificate revoked"
         assert UP not in client.text()
@@ -127,7 +76,7 @@ def test_a_revoked_device_is_refused(ca: Authority) -> None:
 
 def test_the_programs_own_keys_are_read(ca: Authority) -> None:
     """Keys that openvpn made: its server key wraps ours, and we unwrap its client key."""
-    program = _openvpn()
+    program = openvpn()
     subprocess.run([program, "--genkey", "tls-crypt-v2-server", "own.key"], cwd=ca.folder, check=True)
     client = ("--tls-crypt-v2", "own.key", "--genkey", "tls-crypt-v2-client", "own.tc2")
     subprocess.run([program, *client], cwd=ca.folder, check=True, capture_output=True)

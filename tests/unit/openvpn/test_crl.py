@@ -1,11 +1,9 @@
-"""A CRL is judged by the real ``openssl`` before it may replace the one in place."""
+"""CRLs are judged by the real ``openssl`` before they may replace those in place."""
 
 from __future__ import annotations
 
 import base64
-import subprocess
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,19 +12,23 @@ import pytest
 from integration.openvpn.vpn import Authority
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.commands import Completed
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.openvpn_files import run_openssl
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import (
-    Crl,
     accept_crl,
     inspect_crl,
+    refuse_bad_crls,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import (
+    Crl,
+    CrlFile,
+    Trust,
     read_not_after,
-    refuse_bad_crl,
 )
 
 
-def openssl(argv: Sequence[str], stdin: bytes) -> Completed:
-    done = subprocess.run(argv, input=stdin, capture_output=True, check=False, timeout=30)
-    return Completed(done.returncode, done.stdout.decode(), done.stderr.decode())
+def trust(folder: Path) -> Trust:
+    path = folder / "ca.crt"
+    return Trust(path, path.read_bytes())
 
 
 @pytest.fixture
@@ -36,9 +38,9 @@ def authority(tmp_path: Path) -> Authority:
     return authority
 
 
-def accept(folder: Path, content: str, **options: Any) -> tuple[Crl, Crl | None]:
+def accept(folder: Path, content: str, **options: Any) -> tuple[CrlFile, CrlFile | None]:
     given: dict[str, Any] = {"in_place": None, "serials": (), "now": time.time(), **options}
-    new, old = accept_crl(content, ca_path=folder / "ca.crt", run=openssl, **given)
+    new, old = accept_crl(content, trust=trust(folder), run=run_openssl, **given)
     assert new is not None
     return new, old
 
@@ -49,8 +51,8 @@ def test_a_good_crl_is_read(tmp_path: Path, authority: Authority) -> None:
     first, second = authority.crl(), authority.crl()
     new, old = accept(tmp_path, second, in_place=first.encode(), serials=[str(serial)])
     assert old is not None
-    assert (old.number, new.number) == (1, 2)
-    assert new.this_update - old.this_update == 1
+    assert (old.crls[0].number, new.crls[0].number) == (1, 2)
+    assert new.crls[0].this_update - old.crls[0].this_update == 1
     assert new.content == second.encode()
 
 
@@ -74,12 +76,13 @@ def test_another_crl_with_the_same_number_is_refused(tmp_path: Path, authority: 
 
 
 def test_a_higher_number_with_an_older_date_is_refused() -> None:
-    def crl(number: int, this_update: int) -> Crl:
-        return Crl("CN=x", number, this_update, 10_000, str(number).encode())
+    def crl(number: int, this_update: int) -> CrlFile:
+        content = str(number).encode()
+        return CrlFile((Crl("CN=x", number, this_update, 10_000, content),), content)
 
     with pytest.raises(StateError, match="not newer"):
-        refuse_bad_crl(crl(2, 1000), old=crl(1, 1000), now=2000)
-    refuse_bad_crl(crl(2, 1001), old=crl(1, 1000), now=2000)
+        refuse_bad_crls(crl(2, 1000), old=crl(1, 1000), now=2000)
+    refuse_bad_crls(crl(2, 1001), old=crl(1, 1000), now=2000)
 
 
 @pytest.mark.parametrize("in_place", [b"", b"garbage", b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"])
@@ -145,8 +148,8 @@ def test_serials_of_every_length_are_found(tmp_path: Path, authority: Authority,
 
 
 def test_what_is_in_place_can_be_looked_at(tmp_path: Path, authority: Authority) -> None:
-    def inspect(content: bytes | None) -> tuple[Crl | None, str]:
-        return inspect_crl(content, ca_path=tmp_path / "ca.crt", run=openssl)
+    def inspect(content: bytes | None) -> tuple[CrlFile | None, str]:
+        return inspect_crl(content, trust=trust(tmp_path), run=run_openssl)
 
     found, problem = inspect(authority.crl().encode())
     assert found is not None
@@ -157,6 +160,107 @@ def test_what_is_in_place_can_be_looked_at(tmp_path: Path, authority: Authority)
 
 def test_the_end_of_a_certificate_is_read(authority: Authority) -> None:
     expected = authority.certificate.not_valid_after_utc.timestamp()
-    assert read_not_after(authority.pem.encode(), run=openssl) == int(expected)
-    assert read_not_after(None, run=openssl) is None
-    assert read_not_after(b"garbage", run=openssl) is None
+    assert read_not_after(authority.pem.encode(), run=run_openssl) == int(expected)
+    assert read_not_after(None, run=run_openssl) is None
+    assert read_not_after(b"garbage", run=run_openssl) is None
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Authority, Authority]:
+    """The gateway trusts two CAs: the one that issues, and the one that will."""
+    first, second = Authority("Old CA"), Authority("New CA")
+    (tmp_path / "ca.crt").write_text(first.pem + second.pem)
+    return first, second
+
+
+def test_a_file_holds_one_crl_of_each_ca(tmp_path: Path, two: tuple[Authority, Authority]) -> None:
+    """ca.crt: Old CA, New CA. crl.pem: Old CA, New CA. Good, in either order; the earliest end counts."""
+    first, second = two
+    for authority, name in ((first, "alice"), (second, "bob")):
+        authority.issue(name)
+        authority.revoke(name)
+    texts = first.crl(), second.crl(life=timedelta(hours=2))
+    serials = [str(first.serials["alice"]), str(second.serials["bob"])]
+    for text in ("".join(texts), "".join(reversed(texts))):
+        new, _old = accept(tmp_path, text, serials=serials)
+        facts = new.as_facts()
+        assert facts["expires_first"] == "CN = New CA"
+        assert facts["next_update"] == min(issuer["next_update"] for issuer in facts["issuers"])
+        assert sorted(issuer["issuer"] for issuer in facts["issuers"]) == ["CN = New CA", "CN = Old CA"]
+        assert new.content == text.encode()
+
+
+def test_a_file_without_the_crl_of_a_trusted_ca_is_refused(tmp_path: Path, two: tuple[Authority, Authority]) -> None:
+    """ca.crt: Old CA, New CA. crl.pem: one of them, or one of them twice. OpenVPN would refuse clients of the other."""
+    first, second = two
+    for texts in ((first.crl(),), (second.crl(),), (first.crl(), first.crl(), second.crl())):
+        with pytest.raises(InputError, match=r"There are [02] CRLs of the CA 'CN = (Old|New) CA'"):
+            accept(tmp_path, "".join(texts))
+    assert "CRLs of the CA" in inspect_crl(first.crl().encode(), trust=trust(tmp_path), run=run_openssl)[1]
+
+
+def test_every_crl_of_a_file_must_be_good(tmp_path: Path, two: tuple[Authority, Authority]) -> None:
+    first, second = two
+    with pytest.raises(StateError, match=r"CRL number 1 of 'CN = New CA' expired"):
+        accept(tmp_path, first.crl() + second.crl(age=timedelta(days=2)))
+    with pytest.raises(StateError, match=r"of 'CN = Old CA' is valid only from"):
+        accept(tmp_path, first.crl(age=timedelta(hours=-1)) + second.crl())
+    with pytest.raises(InputError, match="not signed by the CA"):
+        accept(tmp_path, first.crl() + second.crl() + Authority("Third CA").crl())
+    with pytest.raises(InputError, match="not signed by the CA"):
+        accept(tmp_path, first.crl() + Authority("New CA").crl())
+    with pytest.raises(InputError, match="complete PEM blocks"):
+        accept(tmp_path, first.crl() + "\nnonsense\n" + second.crl())
+
+
+def test_no_issuer_goes_back(tmp_path: Path, two: tuple[Authority, Authority]) -> None:
+    """One issuer's CRL is newer and the other's is older: refused. One stays as it is: fine."""
+    first, second = two
+    old, early, later = first.crl(), second.crl(), second.crl()
+    in_place = (old + later).encode()
+    with pytest.raises(StateError, match=r"number 1 of 'CN = New CA' is not newer than number 2"):
+        accept(tmp_path, first.crl() + early, in_place=in_place)
+    new, before = accept(tmp_path, first.crl() + later, in_place=in_place)
+    assert before is not None
+    assert [crl.number for crl in new.crls] == [3, 2]
+
+
+def test_a_ca_may_come_and_go(tmp_path: Path, two: tuple[Authority, Authority]) -> None:
+    """What is in place may lack the CRL of a new CA, or hold that of one that nobody trusts any more."""
+    first, second = two
+    one = first.crl()
+    accept(tmp_path, first.crl() + second.crl(), in_place=one.encode())
+    (tmp_path / "ca.crt").write_text(second.pem)
+    in_place = first.crl() + second.crl() + one
+    accept(tmp_path, second.crl(), in_place=in_place.encode())
+    early, in_place = second.crl(), first.crl() + second.crl()
+    with pytest.raises(StateError, match="not newer"):
+        accept(tmp_path, early, in_place=in_place.encode())
+
+
+def test_two_cas_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """ca.crt: Test CA, Test CA (another key). openssl takes the first of that name; each CRL has its own."""
+    first, second = Authority(), Authority()
+    (tmp_path / "ca.crt").write_text(first.pem + second.pem)
+    new, _old = accept(tmp_path, second.crl() + first.crl())
+    assert [crl.position for crl in new.crls] == [1, 0]
+    with pytest.raises(InputError, match="There are 0 CRLs"):
+        accept(tmp_path, first.crl())
+    with pytest.raises(InputError, match="not signed by the CA"):
+        accept(tmp_path, first.crl() + Authority().crl())
+
+
+def test_a_serial_may_be_in_the_crl_of_any_issuer(tmp_path: Path, two: tuple[Authority, Authority]) -> None:
+    first, second = two
+    second.issue("bob")
+    serial = second.serials["bob"]
+    with pytest.raises(StateError, match=f"does not list the serial number {serial}"):
+        accept(tmp_path, first.crl() + second.crl(), serials=[str(serial)])
+    second.revoke("bob")
+    accept(tmp_path, first.crl() + second.crl(), serials=[str(serial)])
+
+
+def test_without_a_ca_no_crl_is_good(tmp_path: Path, authority: Authority) -> None:
+    (tmp_path / "ca.crt").write_text("nonsense")
+    with pytest.raises(InputError, match="does not hold the certificates of CAs"):
+        accept(tmp_path, authority.crl())

@@ -41,6 +41,13 @@ def test_what_is_wrong_stands_out() -> None:
     assert "NO CERTIFICATE" in lines(certificate_not_after=None)[0]
 
 
+def test_of_several_crls_the_one_that_ends_first_is_named() -> None:
+    crl = {**GOOD["crl"], "expires_first": "CN = Root", "issuers": [{"issuer": "CN = Root"}, {"issuer": "CN = CA"}]}
+    assert "CRL 12, 60 min old, good for 10 days (CN = Root)" in lines(crl=crl)[0]
+    ended = lines(crl={**crl, "next_update": NOW})[0]
+    assert "CRL 12 HAS EXPIRED: nobody with a certificate of CN = Root can connect" in ended
+
+
 def test_a_gateway_without_an_answer_is_not_left_out() -> None:
     answers = {"a": {}, "b": {"unreachable": True, "msg": "Connection timed out\nmore"}}
     assert render_status_report(answers, now=NOW) == [
