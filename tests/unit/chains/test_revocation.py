@@ -54,6 +54,10 @@ def test_every_reason_revokes(judge: Judge, reason: Reason) -> None:
     crl = ca.crl(entries=[Revocation(alice.serial_number, NOW, reason).encode_entry()])
     assert judge(alice, trusted=[ca], crls=[crl]) == (REVOKED, 0)
     assert judge(bob, trusted=[ca], crls=[crl]) == VALID
+    entry = x509.load_der_x509_crl(crl).get_revoked_certificate_by_serial_number(alice.serial_number)
+    assert entry is not None
+    written = [extension.value.reason.value for extension in entry.extensions]
+    assert written == ([] if reason is Reason.UNSPECIFIED else [reason.value])
 
 
 def test_an_unspecified_reason_is_not_written() -> None:
