@@ -64,7 +64,7 @@ def opened_at(location: StoreLocation, *, create: bool = False, clock: Clock | N
 def bench_at(location: StoreLocation, *, first_serial: int = 1) -> Iterator[Bench]:
     clock = Clock()
     with opened_at(location, clock=clock) as session:
-        serials = iter(range(first_serial, first_serial + 10_000))
+        serials = iter(range(first_serial, first_serial + 10_000_000))
         yield Bench(session, authorities.active_authority(session, "ca"), clock, serials)
 
 
