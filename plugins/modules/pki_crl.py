@@ -53,7 +53,7 @@ options:
   crl_path:
     description:
       - Where the CRLs are written as PEM, with mode V(0644), because a CRL is public. Its folder has to exist.
-      - That of the active authority comes first, then those of the others, then those of authorities above.
+      - That of the oldest authority comes first, then those of the others, then those of authorities above.
     type: path
     default: /var/lib/privatespace/authority/crl.pem
   crl_der_path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Callable
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import crl_plan
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_entries import count_entries
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_outline import read_outline
@@ -82,7 +82,7 @@ class CrlSigner:
             last,
             number=outline.number,
             has_entries=outline.entries_end > outline.entries_start,
-            new=(sum(map(count_entries, owed.entries)), owed.count),
+            new=(_count(owed.entries), owed.count),
             revocations=self.book.count_revocations(),
         )
         if problem:
@@ -96,11 +96,24 @@ class CrlSigner:
         return owed.entries, owed, 0
 
 
+def _count(entries: Sequence[bytes]) -> int:
+    """How many entries can be read; none where one is damaged."""
+    try:
+        return sum(map(count_entries, entries))
+    except InputError:
+        return 0
+
+
 def _require_complete(parts: Sequence[Piece], entries: int, *, label: str) -> None:
     """Read the whole CRL as others will: what the store kept may be damaged."""
-    listed = count_listed(b"".join(parts))
-    if listed != entries:
+    try:
+        problem = (
+            "" if count_listed(b"".join(parts)) == entries else f"would not list all of the {entries} certificates"
+        )
+    except InputError:
+        problem = "could be read by nobody"
+    if problem:
         raise StateError(
-            f"The CRL of '{label}' would list {listed} certificates, and the store has {entries} for it.",
-            remedy="The store is damaged: restore its newest backup. The CRL that was in place is still in place.",
+            f"The CRL of '{label}' {problem}, because entries in the store are damaged.",
+            remedy="Restore the newest backup of the store. The CRL that was in place is still in place.",
         )
