@@ -347,9 +347,8 @@ deliveries:
 """
 
 import os
-from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -361,7 +360,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.files i
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.progress import told_progress
-from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import SigningKeys, signing_keys
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing import signing_keys
+from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.signing_process import signing_process
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.token import TokenSettings
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.hsm_options import (
@@ -374,8 +374,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.store
     store_argument_spec,
     store_options,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._module.user_options import users_option
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import ALGORITHM_NAMES
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.enrolment import UserRun, read_users
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.leaf_template import signing_function
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Files, Tools
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted import REASONS
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.book import AuthorityBook
@@ -385,25 +387,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.sessio
 
 def argument_spec() -> dict[str, Any]:
     """The options of this module."""
-    device = {
-        "name": {"type": "str", "default": "default"},
-        "reissue": {"type": "bool", "default": False},
-        "reason": {"type": "str", "choices": list(REASONS)},
-        "invalidity_date": {"type": "str"},
-        "csr_content": {"type": "str"},
-        "pkcs12_password": {"type": "str", "no_log": True},
-    }
-    user = {
-        "name": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "reason": {"type": "str", "choices": list(REASONS)},
-        "invalidity_date": {"type": "str"},
-        "devices": {"type": "list", "elements": "dict", "options": device},
-    }
     return {
         **hsm_argument_spec(),
         **store_argument_spec(),
-        "users": {"type": "list", "elements": "dict", "required": True, "options": user},
+        "users": users_option(REASONS),
         "purge": {"type": "bool", "default": False},
         "renew_retiring": {"type": "bool", "default": False},
         "missing_ok": {"type": "bool", "default": False},
@@ -416,27 +403,37 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
+def make_tools(module: AnsibleModule, progress: Callable[[int, int], None]) -> Tools:
+    """The clock, chance and the token of this host; the token is opened when it is needed."""
+
+    def token() -> TokenSettings:
+        return TokenSettings(**token_options(module))
+
+    return Tools(
+        clock=utc_now,
+        random_bytes=os.urandom,
+        open_keys=lambda: signing_keys(token(), lock=exclusive_lock),
+        make_key=partial(generate_private_key, module.params["algorithm"]),
+        progress=progress,
+        open_signer=lambda: signing_process(token(), lock=exclusive_lock, signing_function=signing_function),
+    )
+
+
 def main() -> None:
     """Wire the options to the store and the token."""
     module = AnsibleModule(
         argument_spec=argument_spec(), mutually_exclusive=[("hsm_pin", "hsm_pin_file")], supports_check_mode=True
     )
-    params, label = module.params, module.params["hsm_key_label"]
-
-    def open_keys() -> AbstractContextManager[SigningKeys]:
-        return signing_keys(TokenSettings(**token_options(module)), lock=exclusive_lock)
-
+    params, dry_run = module.params, module.check_mode
     with failing(module):
-        wanted, store = read_users(params, now=utc_now(), lenient=module.check_mode), store_options(module)
-        location = parse_location(params["store"])
+        wanted, store = read_users(params, now=utc_now(), lenient=dry_run), store_options(module)
+        path = parse_location(params["store"]).progress_path
         with (
-            open_for_run(**store, clock=utc_now, file_lock=exclusive_lock, dry_run=module.check_mode) as session,
-            told_progress(location.progress_path, module.log) as progress,
+            open_for_run(**store, clock=utc_now, file_lock=exclusive_lock, dry_run=dry_run) as session,
+            told_progress(path, module.log) as progress,
         ):
-            make_key = partial(generate_private_key, params["algorithm"])
-            tools = Tools(utc_now, os.urandom, open_keys, make_key, progress)
-            files = Files(read_optional, file_mode, write_atomic)
-            job = UserRun(wanted, params, AuthorityBook(session, label), tools, files)
+            book, files = AuthorityBook(session, params["hsm_key_label"]), Files(read_optional, file_mode, write_atomic)
+            job = UserRun(wanted, params, book, make_tools(module, progress), files)
             run(module, job.decide, job.apply, kept_whole="deliveries")
 
 

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -43,6 +43,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted i
 Plan = Change[Step]
 
 
+@paused_garbage_collection()
 def read_users(options: Mapping[str, Any], *, now: datetime, lenient: bool) -> Wanted:
     """Check the options of ``pki_users``.
 
@@ -226,14 +227,24 @@ def carry_out(
     :returns: See :func:`issuance.issue_batch`.
     """
     ledger = issuance.Ledger(partial(book.intend, issuer=job.issuer), book.recording, keep, tools.progress)
-    with tools.open_keys() if job.batch.drafts else nullcontext() as keys:
-        key = keys(job.issuer.label, job.certificate.public_key()) if keys else None
+    with _opened(tools) if job.batch.drafts else nullcontext() as signer:
+        public_key = job.certificate.public_key()
+        sign = signer(job.issuer.label, public_key, pss=job.pss) if signer else None
         at = tools.clock()
         book.revoke([issuance.withdraw(step, at=at) for step in steps if isinstance(step, Revoke)])
-        if key is None:
+        if sign is None:
             return 0, None
-        sign = partial(map, signing_function(key, pss=job.pss))
         return issuance.issue_batch(job.batch, sign=sign, make_key=tools.make_key, ledger=ledger)
+
+
+@contextmanager
+def _opened(tools: Tools) -> Iterator[Callable[..., issuance.Signatures]]:
+    if tools.open_signer is not None:
+        with tools.open_signer() as signer:
+            yield signer
+        return
+    with tools.open_keys() as keys:
+        yield lambda label, public_key, pss: partial(map, signing_function(keys(label, public_key), pss=pss))
 
 
 def _issuing(book: Book, profile: Profile, now: datetime) -> str:

@@ -18,7 +18,12 @@ from typing import Any, Callable, Protocol
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.authority_plan import KnownAuthority
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_plan import CrlIdentity, KnownCrl
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import Known
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import Draft, Issued, Withdrawal
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import (
+    Draft,
+    Issued,
+    Signatures,
+    Withdrawal,
+)
 
 
 class Issuer(KnownAuthority, Protocol):
@@ -182,6 +187,8 @@ class Tools:
         certificate of its authority, which returns the private key.
     :param make_key: A new private key for a client.
     :param progress: Told how many certificates of how many are signed.
+    :param open_signer: Like ``open_keys``, for very many signatures: gives a function of a label, a public key and
+        ``pss``, which returns what signs messages in their order; ``None`` where ``open_keys`` does as well.
     """
 
     clock: Callable[[], datetime]
@@ -189,6 +196,7 @@ class Tools:
     open_keys: Callable[[], AbstractContextManager[Callable[[str, Any], Any]]]
     make_key: Callable[[], Any]
     progress: Callable[[int, int], None] = lambda _done, _total: None
+    open_signer: Callable[[], AbstractContextManager[Callable[..., Signatures]]] | None = None
 
 
 @dataclass(frozen=True)

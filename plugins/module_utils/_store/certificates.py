@@ -38,6 +38,7 @@ except ImportError:
     sa = missing_library("SQLAlchemy")
 
 ROWS_A_QUERY = 500
+PROFILES = ("client", "server")
 ROW_COLUMNS = ("id", "authority_id", "serial", "common_name", "state", "not_after")
 INTENDED_COLUMNS = (
     "authority_id", "serial", "common_name", "name_key", "name", "device", "profile", "state", "not_before",
@@ -56,9 +57,9 @@ def load_history(session: StoreSession, *, profile: str, names: Iterable[str]) -
     table = session.tables.certificates
     found: list[Certificate] = []
     for chunk in _chunks(sorted(set(names))):
-        wanted = [table.c.profile == profile, table.c.name.in_(chunk), table.c.state.in_((VALID, SUPERSEDED, REVOKED))]
-        found.extend(_load(session, wanted))
-    return tuple(found)
+        found.extend(_load(session, [table.c.profile == profile, table.c.name.in_(chunk)]))
+    # Asked for the states as well, SQLite would read all certificates of the profile for every chunk.
+    return tuple(certificate for certificate in found if certificate.state in (VALID, SUPERSEDED, REVOKED))
 
 
 def load_certificate(session: StoreSession, serial: int) -> Certificate:
@@ -176,8 +177,10 @@ def _intended_rows(intents: Sequence[Intent], *, authority: Authority, intended_
 
 def _abandon(session: StoreSession, connection: sa.Connection) -> None:
     table = session.tables.certificates
-    left = connection.execute(sa.select(table.c.serial, table.c.common_name).where(table.c.state == INTENDED)).all()
-    connection.execute(sa.update(table).where(table.c.state == INTENDED).values(state=ABANDONED))
+    intended = sa.and_(table.c.profile.in_(PROFILES), table.c.state == INTENDED)
+    left = connection.execute(sa.select(table.c.serial, table.c.common_name).where(intended)).all()
+    if left:
+        connection.execute(sa.update(table).where(intended).values(state=ABANDONED))
     audit.append_events(
         session,
         [audit.Event(audit.CERTIFICATE_ABANDONED, row.serial, {"common_name": row.common_name}) for row in left],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -144,3 +145,22 @@ def test_problems_are_counted_out_at_some_point(lived: Bench) -> None:
         audit.append_events(lived.session, [audit.Event("test", str(number), {}) for number in range(100)])
     tamper(lived, "UPDATE audit SET actor = 'nobody'")
     assert len(audit.verify_chain(lived.session).problems) == audit.MOST_PROBLEMS
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {}, {"b": 1, "a": "x"}, {"serials": ["1", "2"]}, {'quote"': 'a"b\\c', "é": "ü\n\u2028"},
+        {"none": None, "true": True, "float": 1.5, "nested": {"z": 1, "a": [1, {"y": 2, "x": 3}]}},
+    ],
+)  # fmt: skip
+def test_the_hash_covers_what_a_json_encoder_writes(bench: Bench, detail: dict[str, Any]) -> None:
+    """The form of the first stores, whatever writes it faster today."""
+    with bench.session.transaction():
+        audit.append_events(bench.session, [audit.Event('act"ion', "sübject", detail)])
+    last = dict(records(bench)[-1]._mapping)
+    written = json.dumps(detail, sort_keys=True, separators=(",", ":"))
+    assert last["detail"] == written
+    digest = last.pop("hash")
+    text = json.dumps(last, sort_keys=True, separators=(",", ":"))
+    assert digest == hashlib.sha256(text.encode()).hexdigest()

@@ -146,3 +146,49 @@ def test_all_are_listed_by_name_and_by_expiry(bench: Bench) -> None:
     assert listed() == [old, new, bob]
     assert listed(names=["alice"]) == [old, new]
     assert listed(expiring_after=NOON + timedelta(days=2)) == [new, bob]
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        ("profile = 'client' AND name IN ('a', 'b')", "certificates_by_name "),
+        ("profile IN ('client', 'server') AND state = 'intended'", "certificates_by_state "),
+        ("name_key IN ('a', 'b') AND state = 'valid'", "one_valid_per_name "),
+    ],
+    ids=["history", "abandon", "supersede"],
+)
+def test_what_is_asked_in_every_run_does_not_read_the_whole_table(bench: Bench, condition: str, index: str) -> None:
+    plan = bench.session.read(sa.text(f"EXPLAIN QUERY PLAN SELECT serial FROM certificates WHERE {condition}"))  # noqa: S608 - a test
+    assert all(f"USING INDEX {index}" in row[3] for row in plan)
+
+
+def test_what_was_not_intended_is_not_stored(bench: Bench) -> None:
+    certificates.intend_certificates(bench.session, bench.authority, [Item(5)])
+    with pytest.raises(StateError, match="not what was intended"):
+        certificates.record_certificates(bench.session, [Item(5), Item(6, "bob@a")])
+    assert bench.states() == {5: "intended"}
+
+
+def test_parts_are_stored_together_or_not_at_all(bench: Bench) -> None:
+    items = [Item(5), Item(6, "bob@a")]
+    certificates.intend_certificates(bench.session, bench.authority, items)
+
+    def fail() -> None:
+        with certificates.recording_certificates(bench.session) as record:
+            record(items[:1])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert bench.states() == {5: "intended", 6: "intended"}
+    with certificates.recording_certificates(bench.session) as record:
+        record(items[:1])
+        record(items[1:])
+    assert bench.states() == {5: "valid", 6: "valid"}
+
+
+def test_a_certificate_is_delivered_once_that_was_told(bench: Bench) -> None:
+    first, second = bench.issue("alice@a"), bench.issue("alice@b")
+    certificates.deliver_certificates(bench.session, [first])
+    found = certificates.load_history(bench.session, profile="client", names=["alice"])
+    assert {each.serial: each.delivered for each in found} == {first: True, second: False}
