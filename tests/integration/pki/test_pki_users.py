@@ -344,6 +344,21 @@ def test_a_lost_device_is_revoked_with_its_reason_and_since_when(host: Authority
     assert "Nov 20 17:30:00 2026 GMT" in text
 
 
+def test_devices_move_to_the_authority_that_has_taken_over_when_asked(host: AuthorityHost) -> None:
+    (old,) = host.users("alice")["users"]
+    host("pki_authority", {"hsm_key_label": "ca2", "replaces": "ca", "common_name": "Next authority"})
+    assert outcomes(host.users("alice")) == {"alice@default": "kept"}
+    planned = host.users("alice", renew_retiring=True, check=True)
+    moved = host.users("alice", renew_retiring=True)
+    assert outcomes(planned) == outcomes(moved) == {"alice@default": "renewed"}
+    assert moved["revoked"] == [], "the old one can be used until it expires"
+    issuer = host.openssl("x509", "-noout", "-issuer", stdin=moved["deliveries"][0]["certificate"])
+    assert "Next authority" in issuer
+    states = {each["serial"]: each["state"] for each in host("pki_info")["certificates"]}
+    assert states == {old["serial"]: "superseded", moved["users"][0]["serial"]: "valid"}
+    assert not host.users("alice", renew_retiring=True).changed
+
+
 def test_a_removed_user_is_revoked_with_the_reason_that_was_given(host: AuthorityHost) -> None:
     host.users(LAPTOP)
     host.users({**GONE, "reason": "affiliationChanged"})
