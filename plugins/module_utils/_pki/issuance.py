@@ -31,7 +31,7 @@ except ImportError:
     x509 = serialization = missing_library("cryptography")
 
 SERIAL_BYTES = 20
-PART = 500
+PART = 250
 
 
 Signatures = Callable[[Iterable[bytes]], Iterator[bytes]]
