@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -126,12 +126,11 @@ class Bench:
             if len(job.apply(job.decide())["deliveries"]) != count:
                 raise RuntimeError("not all were issued")
 
-    @contextmanager
-    def store(self) -> Iterator[Any]:
-        with open_for_run(
+    def store(self) -> AbstractContextManager[Any]:
+        """The open store, under its lock."""
+        return open_for_run(
             str(self.host.store), actor="bench", job="", wait_seconds=5, clock=utc_now, file_lock=exclusive_lock
-        ) as session:
-            yield session
+        )
 
     def call(self, prefix: str, count: int) -> None:
         """The whole of it: ansible-playbook with one task."""

@@ -77,7 +77,7 @@ def read_progress(path: Path) -> dict[str, Any] | None:
     try:
         facts = json.loads(read_optional(path) or b"null")
         began = facts.pop("process_began")
-        return dict(facts) if began == _process_began(facts["pid"]) is not None else None
+        return dict(facts) if began is not None and began == _process_began(facts["pid"]) else None
     except (CollectionError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

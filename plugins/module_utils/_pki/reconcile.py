@@ -56,8 +56,8 @@ class Policy:
     :param issuer: One of another authority is renewed; empty where it does not matter who issued it.
     :param deliveries: A new key leaves this host once, with its certificate; what never left is of no use. Not so where
         the key never was here and every run returns the certificate.
-    :param moves: What replaces a certificate of another authority revokes it, too, so that the other one can retire. For
-        gateways, which always have the newest one, and nobody asks whether theirs was revoked.
+    :param moves: What replaces a certificate of another authority revokes it, too, so that the other one can retire.
+        For gateways, which always have the newest one, and nobody asks whether theirs was revoked.
     """
 
     now: datetime

@@ -122,9 +122,9 @@ def _canonical(value: Mapping[str, Any]) -> str:
 
 
 def _json(value: Any) -> str:
-    if type(value) is str:
+    if isinstance(value, str):
         return encode_basestring_ascii(value)
-    return str(value) if type(value) is int else _encode(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _encode(value)
 
 
 def _head(session: StoreSession) -> tuple[int, str]:

@@ -10,7 +10,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, StateError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import (
+    CollectionError,
+    PartialError,
+    StateError,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import report, run
 
 if TYPE_CHECKING:
@@ -87,6 +91,36 @@ def test_an_error_of_ours_fails_the_module_with_cause_and_remedy(end: Callable[.
     assert ended.status == 1
     assert ended.answer["failed"] is True
     assert ended.answer["msg"] == "The token is not there. Plug it in."
+
+
+def test_a_failure_in_the_middle_reports_what_is_done(end: Callable[..., Ended]) -> None:
+    def fail(_change: Change[Any]) -> Mapping[str, Any]:
+        raise PartialError("The token is gone.", remedy="Run again.", results={"done": 3})
+
+    ended = end(lambda module: run(module, lambda: NEEDED, fail))
+    assert ended.status == 1
+    expected = {"failed": True, "changed": True, "msg": "The token is gone. Run again.", "label": "ca", "done": 3}
+    assert {name: ended.answer[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_only_the_value_that_holds_secrets_is_kept_whole(end: Callable[..., Ended], *, fails: bool) -> None:
+    """Four digits that a PIN and a key have in common do not damage the key."""
+    results = {"deliveries": [{"private_key": "MIIB1234AAAA"}], "users": ["user 1234"]}
+
+    def apply(_change: Change[Any]) -> Mapping[str, Any]:
+        if fails:
+            raise PartialError("The token 1234 is gone.", results=results)
+        return results
+
+    def body(module: AnsibleModule) -> None:
+        module.no_log_values.add("1234")
+        run(module, lambda: NEEDED, apply, kept_whole="deliveries")
+
+    answer = end(body).answer
+    assert answer["deliveries"] == [{"private_key": "MIIB1234AAAA"}]
+    del answer["deliveries"]
+    assert "1234" not in json.dumps(answer)
 
 
 def test_a_defect_is_not_dressed_up_as_an_error_of_ours() -> None:
