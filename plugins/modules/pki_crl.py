@@ -190,9 +190,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import utc_now
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import file_mode, read_optional
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import file_mode
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.published_files import (
+    map_optional,
     remove_file,
     write_pieces,
 )
@@ -242,7 +243,7 @@ def main() -> None:
         return signing_keys(TokenSettings(**token_options(module)), lock=exclusive_lock)
 
     tools = Tools(utc_now, os.urandom, open_keys, partial(generate_private_key, "ec-p256"))
-    files = CrlFiles(read_optional, file_mode, write_pieces, remove_file)
+    files = CrlFiles(map_optional, file_mode, write_pieces, remove_file)
     with (
         failing(module),
         open_for_run(

@@ -1,14 +1,36 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Large files for others to fetch: written in pieces that never lie in memory together, and taken away again."""
+"""Large files for others to fetch: mapped instead of read, written in pieces, and taken away again."""
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Union
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import FileError, replacing, sync_folder
+
+# Sliced, indexed, searched and hashed like bytes.
+Mapped = Union[bytes, mmap.mmap]
+
+
+def map_optional(path: Path) -> Mapped | None:
+    """The content of a regular file without a copy of it in memory, or ``None`` where there is none.
+
+    It stays what it is when the file is replaced, as all of ours are; a file is never written in place.
+
+    :raises FileError: for anything else than a missing file (permissions, a folder in its place).
+    """
+    try:
+        with path.open("rb") as stream:
+            is_empty = not stream.seek(0, 2)
+            return b"" if is_empty else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {error.strerror}.") from error
 
 
 def write_pieces(path: Path, pieces: Iterable[bytes], *, mode: int) -> None:

@@ -75,7 +75,7 @@ def encode_entries(revocations: Iterable[Revocation]) -> Iterator[bytes]:
     """
     rest, dates = iter(revocations), _Dates()
     extensions: dict[tuple[int, datetime | None], bytes] = {}
-    beginnings = [_beginnings(length) for length in range(_LONGEST_ENDING + 1)]
+    beginnings = _beginnings()
     while chunk := list(islice(rest, _ENTRIES_AT_ONCE)):
         pieces: list[bytes] = []
         for revocation in chunk:
@@ -107,10 +107,13 @@ class _Dates(dict[datetime, bytes]):
         return encoded
 
 
-@lru_cache(maxsize=_LONGEST_ENDING + 1)
-def _beginnings(ending: int) -> tuple[bytes, ...]:
-    """What goes before serials of 0 to 21 bytes; with its ending each is short enough for lengths of one byte."""
-    return tuple(bytes((der.SEQUENCE, size + 2 + ending, der.INTEGER, size)) for size in range(_LONGEST_SERIAL + 1))
+@lru_cache(maxsize=1)
+def _beginnings() -> tuple[tuple[bytes, ...], ...]:
+    """What goes before a serial, by the length of what follows it and by its own: all lengths take one byte."""
+    return tuple(
+        tuple(bytes((der.SEQUENCE, size + 2 + ending, der.INTEGER, size)) for size in range(_LONGEST_SERIAL + 1))
+        for ending in range(_LONGEST_ENDING + 1)
+    )
 
 
 def _encode_extensions(reason: Reason, invalidity_date: datetime | None) -> bytes:

@@ -24,13 +24,14 @@ _UNSAFE = re.compile(rb"[^A-Za-z0-9.-]")
 class CrlFiles:
     """Files of the host.
 
-    :param read: The content of a file, ``None`` where it is missing.
+    :param read: The content of a file, ``None`` where it is missing: bytes, or what can be sliced, indexed and hashed
+        like bytes, such as a file that is mapped into memory.
     :param mode: Its permission bits, ``None`` where it is missing.
     :param write: Replaces it atomically, called as ``write(path, pieces, mode=…)``.
     :param remove: Removes it, if it is there.
     """
 
-    read: Callable[[Path], bytes | None]
+    read: Callable[[Path], Any]
     mode: Callable[[Path], int | None]
     write: Callable[..., None]
     remove: Callable[[Path], None]
@@ -58,15 +59,15 @@ class Shelf:
 
     files: CrlFiles
     bundle: Path
-    _held: dict[Path, tuple[str, bytes]] = field(default_factory=dict, repr=False)
+    _held: dict[Path, tuple[str, Any]] = field(default_factory=dict, repr=False)
     _bundled: list[tuple[bytes, ...]] = field(default_factory=list, repr=False)
 
     def digest(self, path: Path) -> str:
         """The SHA-256 of a DER file in hexadecimal; that of nothing where it is missing."""
         return self._read(path)[0]
 
-    def find(self, sha256: str, paths: Iterable[Path]) -> bytes | None:
-        """The CRL of that SHA-256, if a DER file or the bundle holds it."""
+    def find(self, sha256: str, paths: Iterable[Path]) -> Any:
+        """The CRL of that SHA-256, if a DER file or the bundle holds it, else ``None``."""
         if not sha256:
             return None
         for path in paths:
@@ -88,7 +89,7 @@ class Shelf:
                 return path, found
         return None
 
-    def _read(self, path: Path) -> tuple[str, bytes]:
+    def _read(self, path: Path) -> tuple[str, Any]:
         if path not in self._held:
             content = self.files.read(path) or b""
             self._held[path] = fingerprint(content), content
@@ -108,13 +109,13 @@ class Shelf:
         if content is None:
             return False
         for piece in pieces:
-            if not content.startswith(piece, position):
+            if content[position : position + len(piece)] != piece:
                 return False
             position += len(piece)
         return position == len(content)
 
 
-def _number_by(der: bytes, issuer: bytes) -> int:
+def _number_by(der: Any, issuer: bytes) -> int:
     try:
         outline = read_outline(der)
     except InputError:
@@ -122,9 +123,9 @@ def _number_by(der: bytes, issuer: bytes) -> int:
     return outline.number if outline.issuer == issuer else 0
 
 
-def _is_genuine(der: bytes, issuer_certificate: Any) -> bool:
+def _is_genuine(der: Any, issuer_certificate: Any) -> bool:
     try:
-        verify_crl(der, issuer_certificate)
+        verify_crl(bytes(der), issuer_certificate)
     except CollectionError:
         return False
     return True

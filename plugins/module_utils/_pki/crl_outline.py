@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import der
@@ -30,9 +31,10 @@ class Outline:
     entries_end: int
 
 
-def read_outline(content: bytes) -> Outline:
+def read_outline(content: Any) -> Outline:
     """The outline of a CRL in DER. Nothing is verified.
 
+    :param content: Bytes, or what is sliced and indexed like bytes.
     :raises InputError: it is not a CRL of version 2.
     """
     whole = der.read_tag(content, 0, len(content), der.SEQUENCE)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from struct import Struct
+from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 
@@ -58,9 +59,10 @@ def _line_struct(lines: int) -> Struct:
     return Struct(f"{_COLUMNS}s" * lines)
 
 
-def split_crls(content: bytes) -> tuple[bytes, ...]:
+def split_crls(content: Any) -> tuple[bytes, ...]:
     """The DER of every CRL in a PEM file; what stands between them is left out.
 
+    :param content: Bytes, or a file that is mapped into memory.
     :raises InputError: one of them is damaged.
     """
     try:

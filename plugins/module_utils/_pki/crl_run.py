@@ -119,8 +119,13 @@ class CrlRun:
                 yield label, parts
 
     def _pem(self, fresh: Mapping[str, FreshCrl]) -> Iterator[bytes]:
-        """The content of the bundle: the active issuer's CRL first, those of the authorities above at the end."""
-        ours = (pem_pieces(parts) for _label, parts in self._parts(fresh))
+        """The content of the bundle: the oldest issuer's CRL first, those of the authorities above at the end.
+
+        In that order nothing moves when one issuer takes over from another, and no gateway gets a file for nothing.
+        """
+        ages = [authority.label for authority in self.book.trusted()]
+        by_age = sorted(self._parts(fresh), key=lambda each: ages.index(each[0]))
+        ours = (pem_pieces(parts) for _label, parts in by_age)
         above = (pem_pieces((crl.der,)) for crl in self._chain_crls)
         return chain.from_iterable(chain(ours, above))
 
@@ -154,7 +159,7 @@ class CrlRun:
         beside = (der_path_of(label, active) for label in self.book.labels())
         return [path for path in beside if path not in paths and self.files.mode(path) is not None]
 
-    def _last(self, issuer: IssuerBook) -> bytes | None:
+    def _last(self, issuer: IssuerBook) -> Any:
         """The DER of the CRL that an issuer signed last, where a file holds it; its own is looked at first."""
         last, own = issuer.last_crl(), self._path(issuer.authority.label)
         paths = sorted(self._paths(), key=lambda path: path != own)

@@ -40,12 +40,12 @@ class FreshCrl:
 class CrlSigner:
     """Signs CRLs for one issuer.
 
-    :param last: The DER of the last CRL, where its entries may be taken over.
+    :param last: The DER of the last CRL, bytes or like bytes, where its entries may be taken over, else ``None``.
     :param warn: Told why they were not.
     """
 
     book: IssuerBook
-    last: bytes | None
+    last: Any
     warn: Callable[[str], None]
 
     def sign(self, keys: Callable[[str, Any], Any], *, now: datetime) -> FreshCrl:
