@@ -105,7 +105,7 @@ def require_listed(crls: CrlFile, serials: Sequence[int]) -> None:
     :param serials: Serial numbers of certificates, each of any of the issuers.
     :raises StateError: naming the first one that is missing.
     """
-    ders = [crl.der() for crl in crls.crls] if serials else []
+    ders = crls.ders() if serials else []
     for serial in serials:
         if not any(_lists(der, serial) for der in ders):
             numbers = " and ".join(str(crl.number) for crl in crls.crls)

@@ -83,11 +83,6 @@ class Crl:
     content: bytes
     position: int = 0
 
-    def der(self) -> bytes:
-        """Its DER."""
-        found = _BLOCK.fullmatch(self.content)
-        return base64.b64decode(found.group(1)) if found else b""
-
 
 @dataclass(frozen=True)
 class CrlFile:
@@ -98,6 +93,10 @@ class CrlFile:
 
     crls: tuple[Crl, ...]
     content: bytes
+
+    def ders(self) -> list[bytes]:
+        """The DER of every CRL in the file, those of CAs too that this gateway does not know."""
+        return [base64.b64decode(found.group(1)) for found in _BLOCK.finditer(self.content)]
 
     @property
     def expires_first(self) -> Crl:
@@ -135,13 +134,17 @@ def read_not_after(certificate: bytes | None, *, run: Runner) -> int | None:
 def read_crls(content: bytes, *, trust: Trust, run: Runner) -> CrlFile:
     """Parse CRLs and verify the signature of each.
 
+    A CRL of an issuer that this gateway does not know may lie beside them: while one authority takes over from another,
+    the CRL of the new one is published before every gateway has its certificate, and a removal must not wait for that.
+
     :param content: PEM blocks.
-    :raises InputError: for anything that is not exactly one CRL of each CA, with the reason.
+    :raises InputError: for anything that does not hold exactly one CRL of each CA, with the reason.
     """
     blocks, names = _split_blocks(content), _names(trust, run=run)
     if not blocks:
         raise InputError("The CRL is not made of complete PEM blocks.", remedy=KEPT)
-    crls = tuple(_read_crl(block, trust=trust, names=names, run=run) for block in blocks)
+    known = [block for block in blocks if len(blocks) == 1 or _issuer_of(block, run=run) in names]
+    crls = tuple(_read_crl(block, trust=trust, names=names, run=run) for block in known)
     for position, name in enumerate(names):
         count = sum(crl.position == position for crl in crls)
         if count != 1:
@@ -212,6 +215,10 @@ def _read_crl(block: bytes, *, trust: Trust, names: Sequence[str], run: Runner) 
     if not namesakes:
         raise InputError(f"The CRL is not signed by the CA in {trust.path}.", remedy=KEPT)
     return _from_fields(fields, block, position=namesakes[0])
+
+
+def _issuer_of(block: bytes, *, run: Runner) -> str:
+    return dict(_split_fields(run(("openssl", "crl", "-noout", "-issuer"), block).output)).get("issuer", "")
 
 
 def _is_signed_by(block: bytes, certificate: bytes, *, run: Runner) -> bool:
