@@ -86,8 +86,9 @@ options:
     type: str
   chain_crls_content:
     description:
-      - PEM of the CRL of every authority above this one, because OpenVPN checks every certificate of a chain and lets
-        nobody in while a CRL is missing or has expired. Give newer ones in time; older ones are refused.
+      - PEM of the CRL of every authority above this one. OpenVPN checks every certificate of a chain. It sees no
+        revocation of an authority whose CRL is missing, and lets nobody in when one has expired. Give newer ones in
+        time; older ones are refused.
     type: str
   rsa_pss:
     description:
@@ -279,7 +280,8 @@ def main() -> None:
     with failing(module):
         wanted, options = read_authority(module.params), store_options(module)
         location, origin = parse_location(options["store"]), Origin(options["actor"], options["job"])
-        registry, files = AuthorityRegistry(location, origin, utc_now), Files(read_optional, file_mode, write_atomic)
+        registry = AuthorityRegistry(location, origin, utc_now, dry_run=module.check_mode)
+        files = Files(read_optional, file_mode, write_atomic)
         lock = authority_lock(location, wait_seconds=options["wait_seconds"], file_lock=exclusive_lock, create=True)
         with nullcontext() if module.check_mode else lock:
             job = AuthorityRun(wanted, module.params, registry, files, login, utc_now, os.urandom)

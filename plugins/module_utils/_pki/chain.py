@@ -206,7 +206,9 @@ def _constraints(holder: Any) -> Any:
 
 
 def read_chain_crls(content: str, above: str, *, below: Any, now: datetime, before: str = "") -> str:
-    """The CRLs of the authorities above one, judged: OpenVPN lets nobody in while one of them is missing or expired.
+    """The CRLs of the authorities above one, judged.
+
+    OpenVPN sees no revocation of an authority whose CRL is missing, and lets nobody in when one has expired.
 
     :param content: PEM of the CRLs, in any order.
     :param above: PEM of the certificates of those authorities, the nearest first.

@@ -164,11 +164,15 @@ class IssuerBook:
 
 @dataclass(frozen=True)
 class AuthorityRegistry:
-    """The authorities of a store, and the store itself, which is made by the first intention."""
+    """The authorities of a store, and the store itself, which is made by the first intention.
+
+    :param dry_run: Only look; a store of an earlier layout stays as it is.
+    """
 
     location: StoreLocation
     origin: Origin
     clock: Callable[[], datetime]
+    dry_run: bool = False
 
     def known(self) -> tuple[Authority, ...]:
         """All authorities; none where there is no store."""
@@ -265,4 +269,5 @@ class AuthorityRegistry:
             authorities.change_chain_crls(session, label, chain_crls)
 
     def _opened(self, *, create: bool = False) -> AbstractContextManager[StoreSession]:
-        return open_store(self.location, origin=self.origin, clock=self.clock, create=create)
+        create = create and not self.dry_run
+        return open_store(self.location, origin=self.origin, clock=self.clock, create=create, dry_run=self.dry_run)
