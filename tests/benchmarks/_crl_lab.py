@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -47,7 +48,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.sessio
 
 SCRATCH = CHECKOUT / ".lab"
 FIRST_SERIAL = 2**158
-STEP = 0x1234_5678_9ABC_DEF1
+SERIAL_BITS = 158
 REVOKED_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 FAR = 4_000_000_000  # certificates of the benchmark end in 2096
 OPENSSL_CONFIGURATION = """
@@ -91,9 +92,11 @@ class CrlLab:
 
 
 def revocations(count: int) -> Iterator[Revocation]:
-    """As they come over a year of some company: one every 31 seconds, so that no two have the same date."""
+    """Serials at random, as ours are, and one every 31 seconds: no two have the same date."""
+    chance = random.Random(count)  # noqa: S311 - the same ones in every round
     for number in range(count):
-        yield Revocation(FIRST_SERIAL + number * STEP, REVOKED_FROM + timedelta(seconds=31 * number))
+        serial = FIRST_SERIAL + chance.getrandbits(SERIAL_BITS)
+        yield Revocation(serial, REVOKED_FROM + timedelta(seconds=31 * number))
 
 
 def make_lab(folder: Path, count: int) -> CrlLab:

@@ -69,11 +69,12 @@ class Revocation:
 def encode_entries(revocations: Iterable[Revocation]) -> Iterator[bytes]:
     """The DER of many entries, some thousands of them joined at a time, in their order.
 
-    Nothing of an entry but its serial is encoded twice where dates and reasons repeat.
+    What repeats from one to the next is not encoded again.
 
     :raises InputError: a serial is longer than RFC 5280 allows.
     """
-    rest, dates = iter(revocations), _Dates()
+    rest = iter(revocations)
+    moment, date = None, b""
     extensions: dict[tuple[int, datetime | None], bytes] = {}
     beginnings = _beginnings()
     while chunk := list(islice(rest, _ENTRIES_AT_ONCE)):
@@ -84,7 +85,11 @@ def encode_entries(revocations: Iterable[Revocation]) -> Iterator[bytes]:
             extension = extensions.get((id(reason), since))
             if extension is None:
                 extension = extensions[id(reason), since] = _encode_extensions(reason, since)
-            date, size = dates[revocation.revoked_at], serial.bit_length() // 8 + 1
+            if revocation.revoked_at is not moment:
+                # No dictionary: to find a date in one takes longer than to write it.
+                moment = revocation.revoked_at
+                date = der.encode_time(moment)
+            size = serial.bit_length() // 8 + 1
             if size > _LONGEST_SERIAL:
                 raise InputError(f"The serial {serial} is longer than the 20 bytes that RFC 5280 allows.")
             pieces += (
@@ -94,17 +99,8 @@ def encode_entries(revocations: Iterable[Revocation]) -> Iterator[bytes]:
                 extension,
             )
         yield b"".join(pieces)
-        for known in (dates, extensions):
-            if len(known) > _MOST_KNOWN:
-                known.clear()
-
-
-class _Dates(dict[datetime, bytes]):
-    """The encoded form of every date that was asked for."""
-
-    def __missing__(self, moment: datetime) -> bytes:
-        encoded = self[moment] = der.encode_time(moment)
-        return encoded
+        if len(extensions) > _MOST_KNOWN:
+            extensions.clear()
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -29,6 +30,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports im
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import Piece
 
 PUBLIC_MODE = 0o644
+WRITERS = 2
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,17 @@ class CrlRun:
 
     def _publish(self, fresh: Mapping[str, FreshCrl], written: set[str]) -> None:
         """Write the files that are not right; an issuer that has no CRL at all, since it could not sign, has none."""
-        for label, parts in self._parts(fresh):
-            path = self._path(label)
-            if str(path) in written:
-                self.files.write(path, parts, mode=PUBLIC_MODE)
-        if str(self._bundle) in written:
-            self.files.write(self._bundle, self._pem(fresh), mode=PUBLIC_MODE)
+        pieces: dict[Path, Iterable[Piece]] = {self._path(label): parts for label, parts in self._parts(fresh)}
+        pieces[self._bundle] = self._pem(fresh)
+        with ThreadPoolExecutor(max_workers=WRITERS) as pool:
+            # One file goes to the disk while the other is encoded; the store is not asked from here on.
+            writing = [
+                pool.submit(self.files.write, path, content, mode=PUBLIC_MODE)
+                for path, content in pieces.items()
+                if str(path) in written
+            ]
+        for each in writing:
+            each.result()
 
     def _parts(self, fresh: Mapping[str, FreshCrl]) -> Iterator[tuple[str, Sequence[Piece]]]:
         """The label of every issuer that has a CRL, and the DER of its newest."""

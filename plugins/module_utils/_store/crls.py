@@ -171,7 +171,7 @@ def record_crl(
     crls = session.tables.crls
     with session.transaction() as connection:
         _publish(connection, session.tables.revocations, authority, crl.number, owed)
-        omitted = count_revocations(session, authority) - entries - count_unpublished(session, authority)
+        omitted = _count_omitted(session, authority, entries, spliced=spliced)
         connection.execute(
             sa.update(crls)
             .where(crls.c.authority_id == authority.identifier, crls.c.number == crl.number)
@@ -185,6 +185,14 @@ def record_crl(
         )
         detail = {"authority": authority.label, "entries": entries, "sha256": digest}
         audit.append_events(session, [audit.Event(audit.CRL_SIGNED, str(crl.number), detail)])
+
+
+def _count_omitted(session: StoreSession, authority: Authority, entries: int, *, spliced: int) -> int:
+    """How many revoked certificates are not listed any more: no others than before where entries were taken over."""
+    last = last_crl(session, authority) if spliced else None
+    if last is not None:
+        return last.omitted
+    return count_revocations(session, authority) - entries - count_unpublished(session, authority)
 
 
 def _publish(connection: sa.Connection, table: sa.Table, authority: Authority, number: int, owed: Owed) -> None:
