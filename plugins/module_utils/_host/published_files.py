@@ -33,7 +33,7 @@ def map_optional(path: Path) -> Mapped | None:
         raise FileError(f"Cannot read {path}: {error.strerror}.") from error
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes], *, mode: int) -> None:
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview], *, mode: int) -> None:
     """Replace a file with the concatenation of some pieces; the promises are those of ``write_atomic``.
 
     :raises FileError: and the old file stands.

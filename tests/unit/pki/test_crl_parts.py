@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,7 +115,10 @@ def test_what_is_no_list_has_no_outline() -> None:
 def test_parts_that_were_signed_are_the_list() -> None:
     """What is verified is what is written: the parts and the whole are the same bytes."""
     of = authority("ed25519")
-    pieces = [b"".join(encode_entries(MANY[:300])), memoryview(b"".join(encode_entries(MANY[300:])))]
+    pieces: list[bytes | memoryview] = [
+        b"".join(encode_entries(MANY[:300])),
+        memoryview(b"".join(encode_entries(MANY[300:]))),
+    ]
     fields = CrlFields(1, NOW, NOW + 30 * DAY)
     parts = sign_crl(pieces, fields, issuer_certificate=of.certificate, issuer_key=of.key)
     assert b"".join(parts) == crl(of, entries=MANY)
@@ -149,10 +151,10 @@ class Disk:
         return self.content.get(path)
 
     def shelf(self) -> Shelf:
-        def write(path: Path, pieces: Iterator[bytes], *, mode: int) -> None:
-            raise AssertionError(f"{path} is not to be written ({mode}, {pieces})")
+        def refuse(path: Path, *_rest: Any, **_more: Any) -> None:
+            raise AssertionError(f"{path} is not to be touched")
 
-        return Shelf(CrlFiles(self.read, lambda _path: 0o644, write, write), Path("/bundle"))
+        return Shelf(CrlFiles(self.read, lambda _path: 0o644, refuse, refuse), Path("/bundle"))
 
 
 A, B = Path("/a"), Path("/b")
