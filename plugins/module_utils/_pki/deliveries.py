@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, PartialError
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import private_key_pem
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import FAILED, count_outcomes
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import Batch, Issued
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.pem import encode_pem
@@ -43,8 +42,7 @@ class Deliveries:
         self.ready += [self._delivery(issued) for issued in part]
 
     def _delivery(self, issued: Issued) -> dict[str, Any]:
-        key = issued.private_key
-        wrapped = None
+        info, wrapped = issued.private_key_info, None
         if self.server_key is not None:
             chance = self.random_bytes(CLIENT_KEY_BYTES)
             wrapped = make_client_key(self.server_key, random_bytes=chance, metadata=issued.common_name)
@@ -54,7 +52,7 @@ class Deliveries:
             "common_name": issued.common_name,
             "certificate": encode_pem(issued.certificate),
             "ca_chain": self.ca_chain,
-            "private_key": None if key is None else private_key_pem(key),
+            "private_key": encode_pem(info, label="PRIVATE KEY") if info else None,
             "tls_crypt_v2": wrapped,
             **self._pkcs12(issued),
         }

@@ -20,6 +20,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki import c
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import Issue, Revoke
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.leaf_template import (
     LeafTemplate,
+    key_infos,
     public_key_info,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import Reason, Revocation
@@ -58,9 +59,9 @@ class _Planned:
         return self.step.device
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Draft(_Planned):
-    """A certificate that is about to be signed.
+    """A certificate that is about to be signed. Never changed, yet not frozen, since making that costs more.
 
     :param profile: The name of its profile.
     :param key_info: The DER of the SubjectPublicKeyInfo in its CSR; empty where a key is to be made.
@@ -74,16 +75,18 @@ class Draft(_Planned):
     key_info: bytes = b""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Issued(Draft):
     """A certificate that was signed.
 
     :param certificate: Its DER.
     :param private_key: The key that was made for it; ``None`` where there was a CSR.
+    :param private_key_info: The DER of that key as PKCS#8; empty where there was a CSR.
     """
 
     certificate: bytes = b""
     private_key: Any = field(default=None, repr=False)
+    private_key_info: bytes = field(default=b"", repr=False)
 
     @property
     def public_key_sha256(self) -> str:
@@ -228,18 +231,20 @@ def issue_batch(
 
 
 def _signed(batch: Batch, sign: Signatures, make_key: Callable[[], Any]) -> Iterator[Issued]:
-    template, waiting = batch.template, deque[tuple[Draft, bytes, Any, bytes]]()
+    template, waiting = batch.template, deque[tuple[Draft, bytes, Any, bytes, bytes]]()
 
     def messages() -> Iterator[bytes]:
         for draft in batch.drafts:
-            private_key: Any = None if draft.key_info else make_key()
-            key_info = draft.key_info or public_key_info(private_key.public_key())
+            private_key, private_info, key_info = None, b"", draft.key_info
+            if not key_info:
+                private_key = make_key()
+                private_info, key_info = key_infos(private_key)
             message = template.to_be_signed(serial=draft.serial, common_name=draft.common_name, key_info=key_info)
-            waiting.append((draft, key_info, private_key, message))
+            waiting.append((draft, key_info, private_key, private_info, message))
             yield message
 
     for signature in sign(messages()):
-        draft, key_info, private_key, message = waiting.popleft()
+        draft, key_info, private_key, private_info, message = waiting.popleft()
         certificate = template.assemble(message, signature)
         yield Issued(
             draft.step,
@@ -250,6 +255,7 @@ def _signed(batch: Batch, sign: Signatures, make_key: Callable[[], Any]) -> Iter
             key_info,
             certificate,
             private_key,
+            private_info,
         )
 
 

@@ -48,6 +48,12 @@ _NO_UNUSED_BITS = b"\x00"
 # What stands before the 65 bytes of a P-256 key: the commonest kind of key is not parsed.
 _EC_P256_HEADER = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
 _EC_P256_BITS, _EC_P256_BYTES = len(_EC_P256_HEADER), len(_EC_P256_HEADER) + 65
+# What stands before and after the 32 bytes of a P-256 private key in PKCS#8; the 65 bytes of its public key follow.
+_EC_P256_PRIVATE_HEADER = bytes.fromhex("308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420")
+_EC_P256_PUBLIC_HEADER = bytes.fromhex("a144034200")
+_EC_P256_PRIVATE_END = len(_EC_P256_PRIVATE_HEADER) + 32
+_EC_P256_PUBLIC = _EC_P256_PRIVATE_END + len(_EC_P256_PUBLIC_HEADER)
+_EC_P256_PRIVATE_BYTES = _EC_P256_PUBLIC + 65
 _SEVEN_BITS = 7
 _MORE = 0x80
 
@@ -178,6 +184,31 @@ def _signature_header(length: int) -> bytes:
 def public_key_info(public_key: Any) -> bytes:
     """The DER of the SubjectPublicKeyInfo of a public key."""
     return bytes(public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+
+
+def private_key_info(private_key: Any) -> bytes:
+    """The DER of the PrivateKeyInfo (PKCS#8, unencrypted) of a private key in software. A secret."""
+    return bytes(private_key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, _plain()))
+
+
+@lru_cache(maxsize=1)
+def _plain() -> Any:
+    return serialization.NoEncryption()
+
+
+def key_infos(private_key: Any) -> tuple[bytes, bytes]:
+    """What :func:`private_key_info` and :func:`public_key_info` write of a new key.
+
+    The PKCS#8 of a P-256 key holds its public key, which is not computed anew.
+    """
+    info = private_key_info(private_key)
+    if (
+        len(info) == _EC_P256_PRIVATE_BYTES
+        and info.startswith(_EC_P256_PRIVATE_HEADER)
+        and info.startswith(_EC_P256_PUBLIC_HEADER, _EC_P256_PRIVATE_END)
+    ):
+        return info, _EC_P256_HEADER + info[_EC_P256_PUBLIC:]
+    return info, public_key_info(private_key.public_key())
 
 
 def key_identifier(key_info: bytes) -> bytes:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from json.encoder import encode_basestring_ascii
-from typing import Any
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.bulk import insert_many
@@ -52,8 +53,7 @@ BACKUP_BEGUN = "backup.begun"
 STORE_RESTORED = "store.restored"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened.
 
     :param subject: What it happened to: the serial of a certificate, the number of a CRL, the label of an authority.
@@ -83,16 +83,21 @@ def append_events(session: StoreSession, events: Sequence[Event]) -> None:
     """Add records to the trail, inside the transaction of the change that they tell of."""
     if not events:
         return
+    insert_many(session.connection, session.tables.audit, COLUMNS, _records(session, events))
+
+
+def _records(session: StoreSession, events: Iterable[Event]) -> Iterator[tuple[Any, ...]]:
+    """Records in the order of :data:`COLUMNS`, each with the hash of the one before it."""
     sequence, previous = _head(session)
     actor, job = session.origin.actor, session.origin.job
     at_us = to_epoch_microseconds(session.clock())
-    records: list[tuple[Any, ...]] = []
+    text = _record_text(actor, at_us, job)
     for number, event in enumerate(events, start=sequence + 1):
         detail = _canonical(event.detail)
-        told = (number, at_us, actor, job, event.action, event.subject, detail, previous)
-        previous = _hash(told)
-        records.append((*told, previous))
-    insert_many(session.connection, session.tables.audit, COLUMNS, records)
+        told = text(event.action, detail, previous, number, event.subject)
+        digest = hashlib.sha256(told.encode("ascii")).hexdigest()
+        yield number, at_us, actor, job, event.action, event.subject, detail, previous, digest
+        previous = digest
 
 
 def record_hash(record: Mapping[str, Any]) -> str:
@@ -100,31 +105,46 @@ def record_hash(record: Mapping[str, Any]) -> str:
 
     Canonical: names sorted, no space between, ASCII only.
     """
-    return _hash(tuple(record[name] for name in TOLD))
+    text = _record_text(record["actor"], record["at_us"], record["job"])
+    told = text(record["action"], record["detail"], record["previous"], record["sequence"], record["subject"])
+    return hashlib.sha256(told.encode("ascii")).hexdigest()
 
 
-def _hash(told: tuple[Any, ...]) -> str:
-    """The hash of a record whose values are in the order of :data:`TOLD`.
+@lru_cache(maxsize=16)
+def _record_text(actor: str, at_us: int, job: str) -> Callable[[str, str, str, int, str], str]:
+    """What writes the records of one moment.
 
     The template is what a JSON encoder writes, which would look at every name and value anew.
     """
-    number, at_us, actor, job, action, subject, detail, previous = map(_json, told)
-    text = (
-        f'{{"action":{action},"actor":{actor},"at_us":{at_us},"detail":{detail},"job":{job},'
-        f'"previous":{previous},"sequence":{number},"subject":{subject}}}'
-    )
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    first, then = f',"actor":{_quoted(actor)},"at_us":{at_us},"detail":', f',"job":{_quoted(job)},"previous":'
+
+    def text(action: str, detail: str, previous: str, sequence: int, subject: str) -> str:
+        return (
+            f'{{"action":{_quoted(action)}{first}{_quoted(detail)}{then}{_quoted(previous)},'
+            f'"sequence":{sequence},"subject":{_quoted(subject)}}}'
+        )
+
+    return text
 
 
 def _canonical(value: Mapping[str, Any]) -> str:
-    members = [f"{encode_basestring_ascii(name)}:{_json(member)}" for name, member in sorted(value.items())]
-    return f"{{{','.join(members)}}}"
+    names, template = _canonical_template(tuple(value))
+    return template % tuple([_json(value[name]) for name in names])
+
+
+@lru_cache(maxsize=64)
+def _canonical_template(names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """The names in their order, and the text of their values' places."""
+    ordered = tuple(sorted(names))
+    members = ",".join(f"{_quoted(name).replace('%', '%%')}:%s" for name in ordered)
+    return ordered, f"{{{members}}}"
 
 
 def _json(value: Any) -> str:
-    if isinstance(value, str):
-        return encode_basestring_ascii(value)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _encode(value)
+    kind = type(value)
+    if kind is str:
+        return _quoted(value)
+    return str(value) if kind is int else _encode(value)
 
 
 def _head(session: StoreSession) -> tuple[int, str]:

@@ -12,7 +12,12 @@ from datetime import datetime
 from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates, crls
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import (
+    authorities,
+    certificates,
+    crls,
+    issuing,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreMissingError
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
@@ -88,15 +93,15 @@ class AuthorityBook:
 
     def intend(self, intents: Sequence[Intent], *, issuer: Authority) -> None:
         """Store what is going to be signed, and by whom."""
-        certificates.intend_certificates(self._open(), issuer, intents)
+        issuing.intend_certificates(self._open(), issuer, intents)
 
     def recording(self) -> AbstractContextManager[Callable[[Sequence[Signed]], None]]:
         """For a block, a function that stores what was signed; the end of the block commits it, an error none of it."""
-        return certificates.recording_certificates(self._open())
+        return issuing.recording_certificates(self._open())
 
     def deliver(self, serials: Sequence[int]) -> None:
         """Store that certificates are about to leave this process."""
-        certificates.deliver_certificates(self._open(), serials)
+        issuing.deliver_certificates(self._open(), serials)
 
     def revoke(self, revocations: Sequence[Revocation]) -> None:
         """Store revocations, all of them or nothing."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
@@ -23,16 +24,25 @@ def insert_many(
 
     :param names: The columns that every row gives, in its order; values are those that the driver takes.
     """
-    statement = sa.insert(table).compile(dialect=connection.dialect, column_keys=list(names))
-    _execute(connection, statement, names, rows)
+    _execute(connection, _insertion(table, connection.dialect, tuple(names)), names, rows)
+
+
+@lru_cache(maxsize=16)
+def _insertion(table: sa.Table, dialect: sa.Dialect, names: tuple[str, ...]) -> Any:
+    return sa.insert(table).compile(dialect=dialect, column_keys=list(names))
 
 
 def update_many(connection: sa.Connection, statement: Any, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """Carry out an update for every row; how many rows of the table it changed.
 
-    :param statement: An update whose only values are ``bindparam`` of these names.
+    :param statement: From :func:`prepared`; its only values are ``bindparam`` of these names.
     """
-    return _execute(connection, statement.compile(dialect=connection.dialect), names, rows)
+    return _execute(connection, statement, names, rows)
+
+
+def prepared(connection: sa.Connection, statement: Any) -> Any:
+    """A statement as the database reads it, to be used many times."""
+    return statement.compile(dialect=connection.dialect)
 
 
 def _execute(connection: sa.Connection, compiled: Any, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:

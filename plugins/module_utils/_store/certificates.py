@@ -6,27 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Callable
+from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
 from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit
-from ansible_collections.privatespace.gateway.plugins.module_utils._store.bulk import insert_many, update_many
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
-    ABANDONED,
-    INTENDED,
     REVOKED,
     SUPERSEDED,
     VALID,
-    Authority,
     Certificate,
-    Intent,
     Revocation,
-    Signed,
     from_epoch,
     to_epoch,
 )
@@ -38,12 +29,7 @@ except ImportError:
     sa = missing_library("SQLAlchemy")
 
 ROWS_A_QUERY = 500
-PROFILES = ("client", "server")
 ROW_COLUMNS = ("id", "authority_id", "serial", "common_name", "state", "not_after")
-INTENDED_COLUMNS = (
-    "authority_id", "serial", "common_name", "name_key", "name", "device", "profile", "state", "not_before",
-    "not_after", "public_key_sha256", "intended_at",
-)  # fmt: skip
 
 
 def load_current(session: StoreSession, *, profile: str) -> tuple[Certificate, ...]:
@@ -139,132 +125,6 @@ def _as_certificate(row: Any) -> Certificate:
     )
 
 
-def intend_certificates(session: StoreSession, authority: Authority, intents: Sequence[Intent]) -> None:
-    """Store serials and names before anything is signed, in one transaction.
-
-    What an earlier run intended and never stored was never handed out: it is marked as abandoned, and its serials
-    stay taken.
-    """
-    now = to_epoch(session.clock())
-    with session.transaction() as connection:
-        _abandon(session, connection)
-        rows = _intended_rows(intents, authority=authority, intended_at=now)
-        insert_many(connection, session.tables.certificates, INTENDED_COLUMNS, rows)
-        detail = {"serials": [str(intent.serial) for intent in intents]}
-        audit.append_events(session, [audit.Event(audit.CERTIFICATES_INTENDED, authority.label, detail)])
-
-
-def _intended_rows(intents: Sequence[Intent], *, authority: Authority, intended_at: int) -> Iterator[tuple[Any, ...]]:
-    """Rows in the order of :data:`INTENDED_COLUMNS`."""
-    epoch = lru_cache(maxsize=16)(to_epoch)
-    for intent in intents:
-        name = intent.common_name
-        yield (
-            authority.identifier,
-            str(intent.serial),
-            name,
-            name.casefold(),
-            intent.name,
-            intent.device,
-            intent.profile,
-            INTENDED,
-            epoch(intent.not_before),
-            epoch(intent.not_after),
-            "",
-            intended_at,
-        )
-
-
-def _abandon(session: StoreSession, connection: sa.Connection) -> None:
-    table = session.tables.certificates
-    intended = sa.and_(table.c.profile.in_(PROFILES), table.c.state == INTENDED)
-    left = connection.execute(sa.select(table.c.serial, table.c.common_name).where(intended)).all()
-    if left:
-        connection.execute(sa.update(table).where(intended).values(state=ABANDONED))
-    audit.append_events(
-        session,
-        [audit.Event(audit.CERTIFICATE_ABANDONED, row.serial, {"common_name": row.common_name}) for row in left],
-    )
-
-
-def record_certificates(session: StoreSession, signed: Sequence[Signed]) -> None:
-    """Store signed certificates, in one transaction; they may be handed out once this has returned."""
-    with recording_certificates(session) as record:
-        record(signed)
-
-
-@contextmanager
-def recording_certificates(session: StoreSession) -> Iterator[Callable[[Sequence[Signed]], None]]:
-    """Store signed certificates part by part in one transaction, which the end of the block commits.
-
-    Each becomes the valid certificate of its common name; the one before it becomes superseded.
-    """
-    with session.transaction() as connection:
-        yield lambda signed: _record(session, connection, signed)
-
-
-def _record(session: StoreSession, connection: sa.Connection, signed: Sequence[Signed]) -> None:
-    table = session.tables.certificates
-    superseded = _supersede(session, connection, {item.common_name.casefold() for item in signed})
-    statement = (
-        sa.update(table)
-        .where(table.c.serial == sa.bindparam("of_serial"), table.c.state == sa.bindparam("before"))
-        .values(
-            state=sa.bindparam("after"),
-            certificate=sa.bindparam("der"),
-            public_key_sha256=sa.bindparam("key"),
-            issued_at=sa.bindparam("at"),
-        )
-    )
-    at = to_epoch(session.clock())
-    rows = [(str(item.serial), INTENDED, VALID, item.certificate, item.public_key_sha256, at) for item in signed]
-    if update_many(connection, statement, ("of_serial", "before", "after", "der", "key", "at"), rows) != len(rows):
-        raise StateError("What was signed is not what was intended: none of it was stored.")
-    audit.append_events(session, [*superseded, *_issued_events(signed)])
-
-
-def _supersede(session: StoreSession, connection: sa.Connection, name_keys: Iterable[str]) -> list[audit.Event]:
-    table = session.tables.certificates
-    events: list[audit.Event] = []
-    for chunk in _chunks(sorted(name_keys)):
-        current = sa.and_(table.c.name_key.in_(chunk), table.c.state == VALID)
-        rows = connection.execute(sa.select(table.c.serial, table.c.common_name).where(current)).all()
-        if rows:
-            connection.execute(sa.update(table).where(current).values(state=SUPERSEDED))
-        events += [
-            audit.Event(audit.CERTIFICATE_SUPERSEDED, row.serial, {"common_name": row.common_name}) for row in rows
-        ]
-    return events
-
-
-def _issued_events(signed: Sequence[Signed]) -> Iterator[audit.Event]:
-    epoch = lru_cache(maxsize=16)(to_epoch)
-    for item in signed:
-        detail = {
-            "common_name": item.common_name,
-            "profile": item.profile,
-            "not_after": epoch(item.not_after),
-            "sha256": fingerprint(item.certificate),
-        }
-        yield audit.Event(audit.CERTIFICATE_ISSUED, str(item.serial), detail)
-
-
-def deliver_certificates(session: StoreSession, serials: Sequence[int]) -> None:
-    """Store that certificates are about to leave this process with their keys, in one transaction."""
-    if not serials:
-        return
-    table, now = session.tables.certificates, to_epoch(session.clock())
-    texts = [str(serial) for serial in serials]
-    statement = (
-        sa.update(table).where(table.c.serial == sa.bindparam("of_serial")).values(delivered_at=sa.bindparam("at"))
-    )
-    with session.transaction() as connection:
-        update_many(connection, statement, ("of_serial", "at"), [(serial, now) for serial in texts])
-        audit.append_events(
-            session, [audit.Event(audit.CERTIFICATES_DELIVERED, str(len(texts)), {"serials": sorted(texts)})]
-        )
-
-
 def revoke_certificates(session: StoreSession, revocations: Sequence[Revocation]) -> None:
     """Store revocations, in one transaction; the next CRL of the authority that issued each owes it.
 
@@ -274,7 +134,7 @@ def revoke_certificates(session: StoreSession, revocations: Sequence[Revocation]
         return
     table = session.tables.certificates
     with session.transaction() as connection:
-        found = _rows_by_serial(session, [str(item.serial) for item in revocations])
+        found = rows_by_serial(session, [str(item.serial) for item in revocations])
         for item in revocations:
             row = found.get(str(item.serial))
             if row is None or row.state not in (VALID, SUPERSEDED):
@@ -313,7 +173,7 @@ def _revoked_events(revocations: Sequence[Revocation], found: dict[str, Any]) ->
         yield audit.Event(audit.CERTIFICATE_REVOKED, str(item.serial), detail)
 
 
-def _rows_by_serial(session: StoreSession, serials: Sequence[str]) -> dict[str, Any]:
+def rows_by_serial(session: StoreSession, serials: Sequence[str]) -> dict[str, Any]:
     table = session.tables.certificates
     columns = [table.c[name] for name in ROW_COLUMNS]
     found: dict[str, Any] = {}

@@ -28,6 +28,7 @@ except ImportError:
 WRITING = "writing"
 SNAPSHOT = "snapshot"
 BUSY_MILLISECONDS = 10_000
+PAGES_BEFORE_CHECKPOINT = 16_384
 CONNECT_SECONDS = 10
 WRITE_LOCK = 0x70736778  # "psgx": the lock of the one transaction that writes to a PostgreSQL database
 
@@ -86,6 +87,7 @@ def connect_sqlite(location: StoreLocation) -> sqlite3.Connection:
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
+            f"wal_autocheckpoint = {PAGES_BEFORE_CHECKPOINT}",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except sqlite3.Error:

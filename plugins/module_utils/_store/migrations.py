@@ -29,6 +29,7 @@ _TO_VERSION_2 = (
     "ALTER TABLE crls ADD COLUMN omitted BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE certificates ADD COLUMN delivered_at BIGINT",
     "UPDATE certificates SET delivered_at = issued_at",
+    "DROP INDEX certificates_by_name_key",
 )
 
 

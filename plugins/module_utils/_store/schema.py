@@ -118,7 +118,6 @@ def _certificates(metadata: sa.MetaData) -> sa.Table:
         _seconds("delivered_at", nullable=True),
     )
     sa.Index("certificates_by_name", table.c.profile, table.c.name)
-    sa.Index("certificates_by_name_key", table.c.name_key)
     sa.Index("certificates_by_state", table.c.profile, table.c.state, table.c.not_after)
     current = table.c.state == sa.literal_column("'valid'")
     sa.Index("one_valid_per_name", table.c.name_key, unique=True, sqlite_where=current, postgresql_where=current)

@@ -258,10 +258,12 @@ class Connection(sqlite3.Connection):
     def cursor(self, *arguments):
         return super().cursor(Cursor)
 class Cursor(sqlite3.Cursor):
+    def execute(self, statement, *values):
+        return super().execute(self.until_the_delivery(statement), *values)
     def executemany(self, statement, rows):
-        if "delivered_at=" in statement:
-            os._exit(9)
-        return super().executemany(statement, rows)
+        return super().executemany(self.until_the_delivery(statement), rows)
+    def until_the_delivery(self, statement):
+        return os._exit(9) if "delivered_at=" in statement else statement
 sqlite3.connect = lambda *arguments, **options: connect(*arguments, factory=Connection, **options)
 """
 

@@ -17,7 +17,13 @@ from integration.store.places import bench_at, lock_of, run_in, set_up, value_of
 from unit.store.store_bench import NOON, YEAR, Bench, Item, OpenStore
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import BusyError, StateError
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit, authorities, certificates, crls
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import (
+    audit,
+    authorities,
+    certificates,
+    crls,
+    issuing,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreError, StoreMissingError
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import RevocationList
@@ -31,7 +37,7 @@ import conftest
 from contextlib import nullcontext
 from integration.store.places import bench_at, lock_of
 from unit.store.store_bench import Item
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import certificates
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import certificates, issuing
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import parse_location
 
 location, first, rounds = parse_location(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
@@ -41,8 +47,8 @@ with bench_at(location, first_serial=first) as bench:
         with lock_of(location, 30) if sys.argv[5] == "lock" else nullcontext():
             names = [f"u{first}-{number}" for number in range(20)]
             items = [Item(next(bench.serials), f"{name}@d", name, "d", certificate=b"x") for name in names]
-            certificates.intend_certificates(bench.session, bench.authority, items)
-            certificates.record_certificates(bench.session, items)
+            issuing.intend_certificates(bench.session, bench.authority, items)
+            issuing.record_certificates(bench.session, items)
             bench.revoke(items[0].serial)
         print(items[-1].serial, flush=True)
 """
@@ -65,9 +71,9 @@ def problems(bench: Bench) -> list[str]:
 def test_what_goes_in_comes_out(bench: Bench) -> None:
     serial = 2**159 - 1
     item = Item(serial, common_name="zoë@laptop", name="zoë", certificate=bytes(range(256)))
-    certificates.intend_certificates(bench.session, bench.authority, [item])
+    issuing.intend_certificates(bench.session, bench.authority, [item])
     assert certificates.load_history(bench.session, profile="client", names=["zoë"]) == ()
-    certificates.record_certificates(bench.session, [item])
+    issuing.record_certificates(bench.session, [item])
     (found,) = certificates.load_history(bench.session, profile="client", names=["zoë"])
     assert (found.serial, found.state, found.not_after) == (serial, "valid", (NOON + YEAR).replace(microsecond=0))
     assert certificates.load_certificate(bench.session, serial).certificate == bytes(range(256))
@@ -88,11 +94,11 @@ def test_a_name_has_one_valid_certificate(bench: Bench) -> None:
 
 def test_a_batch_is_stored_whole_or_not_at_all(bench: Bench) -> None:
     twins = [Item(5, common_name="bob@a"), Item(6, common_name="BOB@A")]
-    certificates.intend_certificates(bench.session, bench.authority, twins)
+    issuing.intend_certificates(bench.session, bench.authority, twins)
     with pytest.raises(StoreError):
-        certificates.record_certificates(bench.session, twins)
+        issuing.record_certificates(bench.session, twins)
     with pytest.raises(StoreError):
-        certificates.intend_certificates(bench.session, bench.authority, [Item(5)])
+        issuing.intend_certificates(bench.session, bench.authority, [Item(5)])
     assert bench.states() == {5: "intended", 6: "intended"}
     bench.issue()
     assert bench.states() == {1: "valid", 5: "abandoned", 6: "abandoned"}
@@ -218,7 +224,7 @@ def test_kill_9_in_the_middle(location: StoreLocation, attempt: int) -> None:
         assert problems(bench) == []
         states = bench.states()
         assert all(states[serial] in ("valid", "superseded") for serial in told), "what was told was stored before"
-        certificates.intend_certificates(bench.session, bench.authority, [Item(7_000_000)])
+        issuing.intend_certificates(bench.session, bench.authority, [Item(7_000_000)])
         assert [serial for serial, state in bench.states().items() if state == "intended"] == [7_000_000]
 
 

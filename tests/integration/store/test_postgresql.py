@@ -17,8 +17,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing
 from ansible_collections.privatespace.gateway.plugins.module_utils._store import (
     audit,
     authorities,
-    certificates,
     engine,
+    issuing,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreError
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import (
@@ -162,10 +162,10 @@ def test_a_server_that_stops_or_crashes_loses_nothing(postgres: PostgresServer, 
         with bench_at(location, first_serial=how * 100) as bench:
             serial = bench.issue()
             intended = Item(serial + 1)
-            certificates.intend_certificates(bench.session, bench.authority, [intended])
+            issuing.intend_certificates(bench.session, bench.authority, [intended])
             postgres.stop(how)
             with pytest.raises(StoreError, match="was lost"):
-                certificates.record_certificates(bench.session, [intended])
+                issuing.record_certificates(bench.session, [intended])
         assert "cannot be reached" in refusal(location)
         postgres.start()
         with bench_at(location, first_serial=how * 100 + 50) as anew:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
@@ -16,9 +17,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.leaf_tem
     LeafTemplate,
     encode_object_identifier,
     key_identifier,
+    key_infos,
     public_key_info,
     signing_function,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.pem import encode_pem
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import CA, CLIENT, SERVER, Profile
 
 FIRST = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -163,6 +166,22 @@ def test_reading_back_finds_a_wrong_signature() -> None:
     written = template.to_be_signed(**names)
     with pytest.raises(StateError, match="signature"):
         template.verify(template.assemble(written, signing_function(generate_private_key("ec-p256"))(written)), **names)
+
+
+def assert_written_as_by_the_library(key: Any) -> None:
+    private, public = key_infos(key)
+    assert encode_pem(private, label="PRIVATE KEY") == certificates.private_key_pem(key)
+    assert public == public_key_info(key.public_key())
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_new_key_is_written_as_the_library_writes_it(algorithm: str) -> None:
+    assert_written_as_by_the_library(KEYS[algorithm])
+
+
+@pytest.mark.parametrize("value", [1, 2, 2**64, 2**248 - 1, 2**255])
+def test_a_small_private_key_is_written_as_the_library_writes_it(value: int) -> None:
+    assert_written_as_by_the_library(ec.derive_private_key(value, ec.SECP256R1()))
 
 
 @pytest.mark.parametrize("dotted", ["2.5.29.15", "1.3.6.1.5.5.7.1.1", "2.999.1", "1.2.840.113549.1.1.10"])

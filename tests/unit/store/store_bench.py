@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates, issuing
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Authority
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
@@ -76,8 +76,8 @@ class Bench:
             not_after=not_after,
             certificate=b"der %d" % serial,
         )
-        certificates.intend_certificates(self.session, self.authority, [item])
-        certificates.record_certificates(self.session, [item])
+        issuing.intend_certificates(self.session, self.authority, [item])
+        issuing.record_certificates(self.session, [item])
         return serial
 
     def revoke(self, *serials: int, reason: str = "superseded") -> None:

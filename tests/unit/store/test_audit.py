@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from unit.store.store_bench import NOON, Bench, Item, OpenStore
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit, certificates
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit, issuing
 
 
 def records(bench: Bench) -> list[Any]:
@@ -48,13 +48,13 @@ def test_every_change_is_told_once(lived: Bench) -> None:
 
 
 def test_the_intention_of_a_batch_names_every_serial(bench: Bench) -> None:
-    certificates.intend_certificates(bench.session, bench.authority, [Item(5, "a@a"), Item(6, "b@b")])
+    issuing.intend_certificates(bench.session, bench.authority, [Item(5, "a@a"), Item(6, "b@b")])
     assert json.loads(records(bench)[-1].detail) == {"serials": ["5", "6"]}
 
 
 def test_superseded_and_abandoned_ones_are_told(bench: Bench) -> None:
     bench.issue()
-    certificates.intend_certificates(bench.session, bench.authority, [Item(50)])
+    issuing.intend_certificates(bench.session, bench.authority, [Item(50)])
     bench.issue()
     actions = {(record.action, record.subject) for record in records(bench)}
     assert {("certificate.abandoned", "50"), ("certificate.superseded", "1")} <= actions
@@ -114,7 +114,7 @@ def test_a_removed_last_record_contradicts_the_store(lived: Bench) -> None:
 
 
 def test_a_certificate_that_was_slipped_in_is_found(lived: Bench) -> None:
-    certificates.intend_certificates(lived.session, lived.authority, [Item(66)])
+    issuing.intend_certificates(lived.session, lived.authority, [Item(66)])
     tamper(lived, "UPDATE certificates SET certificate = x'00', state = 'revoked' WHERE serial = '66'")
     problems = audit.verify_chain(lived.session).problems
     assert problems == ("The store and the audit trail disagree on whether certificate 66 was issued.",)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from unit.store.store_bench import Bench, Item
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit, certificates
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit, issuing
 
 TESTS = Path(__file__).resolve().parents[2]
 WORKER = """
@@ -21,7 +21,7 @@ sys.path.insert(0, sys.argv[1])
 import conftest
 from pathlib import Path
 from unit.store.store_bench import Bench, Clock, Item
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates, issuing
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import Origin, open_store
 
@@ -30,8 +30,8 @@ with open_store(location, origin=Origin("killed"), clock=Clock()) as session:
     bench = Bench(session, authorities.active_authority(session, "ca"), Clock(), iter(range(first, first + 100_000)))
     while True:
         items = [Item(next(bench.serials), f"u{n}@d", f"u{n}", "d", certificate=b"x") for n in range(20)]
-        certificates.intend_certificates(session, bench.authority, items)
-        certificates.record_certificates(session, items)
+        issuing.intend_certificates(session, bench.authority, items)
+        issuing.record_certificates(session, items)
         bench.revoke(items[0].serial)
         print(items[-1].serial, flush=True)
 """
@@ -53,5 +53,5 @@ def test_kill_9(bench: Bench, attempt: int) -> None:
     assert bench.session.integrity_problems() == []
     states = bench.states()
     assert all(states[serial] in ("valid", "superseded") for serial in told), "what was told was stored before"
-    certificates.intend_certificates(bench.session, bench.authority, [Item(7_000_000)])
+    issuing.intend_certificates(bench.session, bench.authority, [Item(7_000_000)])
     assert [serial for serial, state in bench.states().items() if state == "intended"] == [7_000_000]
