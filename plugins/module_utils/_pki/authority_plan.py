@@ -17,6 +17,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.text im
     require_single_line,
     shown,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.pem import pem_contents
 
 ESTABLISH, REQUEST, ACCEPT, TAKE_OVER, RETIRE = "establish", "request", "accept", "take_over", "retire"
 CRL_VALIDITY, SETTINGS, CHAIN_CRLS = "crl_validity", "settings", "chain_crls"
@@ -219,7 +220,8 @@ def _settings(wanted: WantedAuthority, mine: KnownAuthority | None, known: Seque
     steps = [CRL_VALIDITY] if target.crl_validity_days != wanted.crl_validity_days else []
     if dict(target.settings) != {**target.settings, **_changeable(wanted.settings)}:
         steps.append(SETTINGS)
-    if wanted.chain_crls and mine.state != REQUESTED and mine.chain_crls != wanted.chain_crls:
+    is_new = pem_contents(mine.chain_crls) != pem_contents(wanted.chain_crls)
+    if wanted.chain_crls and mine.state != REQUESTED and is_new:
         steps.append(CHAIN_CRLS)
     return steps
 
@@ -250,6 +252,10 @@ def _require_same(wanted: WantedAuthority, known: KnownAuthority) -> None:
             )
 
 
+def _shown_crls(pem: str) -> str:
+    return fingerprint("\n".join(pem_contents(pem)).encode())
+
+
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
 
@@ -263,7 +269,7 @@ def _facts(mine: KnownAuthority | None, server_key_mode: int | None, *, wanted: 
             "algorithm": mine.algorithm,
             "crl_validity_days": mine.crl_validity_days,
             "settings": dict(mine.settings),
-            "chain_crls": fingerprint(mine.chain_crls.encode()) if mine.chain_crls else "none",
+            "chain_crls": _shown_crls(mine.chain_crls) if mine.chain_crls else "none",
         }
     if wanted.server_key:
         facts["tls_crypt_v2_server_key"] = "absent" if server_key_mode is None else f"mode {server_key_mode:04o}"
@@ -285,7 +291,7 @@ def _facts_after(wanted: WantedAuthority, before: Mapping[str, Any], steps: Sequ
         "settings": {**before.get("settings", {}), **wanted.settings},
     }
     if wanted.chain_crls and {ACCEPT, CHAIN_CRLS} & set(steps):
-        facts["chain_crls"] = fingerprint(wanted.chain_crls.encode())
+        facts["chain_crls"] = _shown_crls(wanted.chain_crls)
     if wanted.server_key:
         facts["tls_crypt_v2_server_key"] = f"mode {SECRET_MODE:04o}"
     return facts

@@ -9,6 +9,7 @@ import base64
 import re
 
 _COLUMNS = 64
+_BLOCK = re.compile(r"-----BEGIN ([^-]+)-----([A-Za-z0-9+/=\s]+)-----END \1-----")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 
 
@@ -22,3 +23,8 @@ def encode_pem(content: bytes, *, label: str = "CERTIFICATE") -> str:
 def split_certificates(text: str) -> tuple[str, ...]:
     """The certificates of a PEM file, each with a newline at its end; what stands between them is left out."""
     return tuple(f"{block}\n" for block in _CERTIFICATE.findall(text))
+
+
+def pem_contents(text: str) -> tuple[str, ...]:
+    """What a PEM file holds, however it is ordered and broken into lines: equal for files that say the same."""
+    return tuple(sorted({f"{label} {''.join(content.split())}" for label, content in _BLOCK.findall(text)}))

@@ -125,12 +125,18 @@ def test_a_removed_name_works_again_at_once_and_the_old_profile_does_not(
     assert_refused(alice, playbooks, gateways, "dave@laptop")
 
 
-def test_a_lost_device_is_cut_when_it_gets_a_new_certificate(alice: Client, playbooks: Playbooks) -> None:
+def test_a_lost_device_is_cut_when_it_gets_a_new_certificate(
+    alice: Client, playbooks: Playbooks, authority: LabHost
+) -> None:
     alice.install_profile(playbooks.add("erin", "laptop"))
     alice.connect(protocol="udp", address=playbooks.addresses["gateway1"])
 
-    playbooks.succeed("user_add", variables={"user_name": "erin", "user_device": "laptop", "user_reissue": "true"})
+    lost = {"user_name": "erin", "user_device": "laptop", "user_reissue": "true", "user_reason": "keyCompromise"}
+    assert playbooks.run("user_add", variables={**lost, "user_reason": "boredom"}).status != 0
+    playbooks.succeed("user_add", variables=lost)
 
+    crl = authority.run("openssl crl -noout -text -in /var/lib/privatespace/authority/crl.pem")
+    assert "Key Compromise" in crl
     assert alice.fetch(PAGE, seconds=2) is None
     alice.install_profile(playbooks.profiles / "erin@laptop.ovpn")
     alice.connect(protocol="udp", address=playbooks.addresses["gateway1"])

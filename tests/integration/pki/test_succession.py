@@ -188,6 +188,8 @@ def test_an_authority_below_an_offline_root(bare_host: AuthorityHost, root: Offl
     result = host("pki_authority", {**answer, **WRONG_PIN})
     assert (result.changed, result["state"], blocks(result["ca_chain"])) == (True, "active", 2)
     assert not host("pki_authority", {**answer, **WRONG_PIN}).changed
+    stripped = {**answer, "chain_crls_content": answer["chain_crls_content"].rstrip()}
+    assert not host("pki_authority", {**stripped, **WRONG_PIN}).changed, "what a lookup of the file makes of it"
 
     delivery = host.users("alice")["deliveries"][0]
     assert delivery["ca_chain"] == result["ca_chain"]

@@ -72,7 +72,10 @@ OLD, RETIRING, RETIRED = Known(), Known(state="retiring"), Known(state="retired"
 NEW = Known("ca2", "Example 2", replaces="ca")
 STANDBY = replace(NEW, state="standby")
 STANDING_BY, RETIRES = replace(NEXT, state="standby"), replace(WANTED, state="retired", server_key=False)
-CHAIN = replace(OFFLINE, chain="certificates", chain_crls="crls")
+CRL, OLDER_CRL, OTHER_CRL = (
+    f"-----BEGIN X509 CRL-----\n{text}\n-----END X509 CRL-----\n" for text in ("AA", "BB", "CC")
+)
+CHAIN = replace(OFFLINE, chain="certificates", chain_crls=CRL)
 LIFE: dict[str, tuple[WantedAuthority, list[Known], tuple[str, ...]]] = {
     "a new one stands by": (STANDING_BY, [OLD], (ESTABLISH,)),
     "and goes on standing by": (STANDING_BY, [OLD, STANDBY], ()),
@@ -96,8 +99,13 @@ LIFE: dict[str, tuple[WantedAuthority, list[Known], tuple[str, ...]]] = {
     "an offline root is asked": (OFFLINE, [], (REQUEST,)),
     "and asked once": (OFFLINE, [Known(state="requested")], ()),
     "until it answers": (CHAIN, [Known(state="requested")], (ACCEPT,)),
-    "once, too": (CHAIN, [Known(chain_crls="crls")], ()),
-    "its CRLs are renewed": (CHAIN, [Known(chain_crls="older")], (CHAIN_CRLS,)),
+    "once, too": (CHAIN, [Known(chain_crls=CRL)], ()),
+    "its CRLs are renewed": (CHAIN, [Known(chain_crls=OLDER_CRL)], (CHAIN_CRLS,)),
+    "not for another order or line ends": (
+        replace(CHAIN, chain_crls=f"{OTHER_CRL}text\n{CRL}".rstrip().replace("\n", "\r\n")),
+        [Known(chain_crls=CRL + OTHER_CRL)],
+        (),
+    ),
     "a successor below the offline root": (replace(NEXT, offline_root=True), [OLD], (REQUEST,)),
     "takes over with its answer": (
         replace(NEXT, offline_root=True, chain="certificates"),
