@@ -52,23 +52,26 @@ def intend_certificates(session: StoreSession, authority: Authority, intents: Se
     now = to_epoch(session.clock())
     with session.transaction() as connection:
         _abandon(session, connection)
-        rows = _intended_rows(intents, authority=authority, intended_at=now)
+        serials = [str(intent.serial) for intent in intents]
+        rows = _intended_rows(intents, serials, authority=authority, intended_at=now)
         insert_many(connection, session.tables.certificates, INTENDED_COLUMNS, rows)
-        detail = {"serials": [str(intent.serial) for intent in intents]}
+        detail = {"serials": serials}
         audit.append_events(session, [audit.Event(audit.CERTIFICATES_INTENDED, authority.label, detail)])
         table = session.tables.certificates
         found = dict(session.read(sa.select(table.c.serial, table.c.id).where(_intended(table)), plain=True))
-    session.row_ids = found
+    session.row_ids = {intent.serial: (found[serial], serial) for intent, serial in zip(intents, serials)}
 
 
-def _intended_rows(intents: Sequence[Intent], *, authority: Authority, intended_at: int) -> Iterator[tuple[Any, ...]]:
+def _intended_rows(
+    intents: Sequence[Intent], serials: Sequence[str], *, authority: Authority, intended_at: int
+) -> Iterator[tuple[Any, ...]]:
     """Rows in the order of :data:`INTENDED_COLUMNS`."""
     epoch = lru_cache(maxsize=16)(to_epoch)
-    for intent in intents:
+    for intent, serial in zip(intents, serials):
         name = intent.common_name
         yield (
             authority.identifier,
-            str(intent.serial),
+            serial,
             name,
             name.casefold(),
             intent.name,
@@ -116,8 +119,8 @@ def recording_certificates(session: StoreSession) -> Iterator[Callable[[Sequence
 
         def record(signed: Sequence[Signed]) -> None:
             superseded = _supersede(session, connection, replaced, signed)
-            _record(session, connection, statement, signed)
-            audit.append_events(session, [*superseded, *_issued_events(signed)])
+            serials = _record(session, connection, statement, signed)
+            audit.append_events(session, [*superseded, *_issued_events(signed, serials)])
 
         yield record
 
@@ -139,16 +142,18 @@ def _record_statement(table: sa.Table) -> Any:
     )
 
 
-def _record(session: StoreSession, connection: sa.Connection, statement: Any, signed: Sequence[Signed]) -> None:
+def _record(session: StoreSession, connection: sa.Connection, statement: Any, signed: Sequence[Signed]) -> list[str]:
+    """Store certificates in their rows; their serials as they are written."""
     at = to_epoch(session.clock())
-    ids = _row_ids(session, [str(item.serial) for item in signed])
+    places = _places(session, [item.serial for item in signed])
     rows = [
         (VALID, item.certificate, item.public_key_sha256, at, number, serial, INTENDED)
-        for item, (serial, number) in zip(signed, ids.items())
+        for item, (number, serial) in zip(signed, places)
     ]
     names = ("after", "der", "key", "at", "row", "of_serial", "before")
     if len(rows) != len(signed) or update_many(connection, statement, names, rows) != len(rows):
         raise StateError("What was signed is not what was intended: none of it was stored.")
+    return [serial for _number, serial in places]
 
 
 def _replaced(session: StoreSession) -> dict[str, Any]:
@@ -175,16 +180,16 @@ def _supersede(
     return [audit.Event(audit.CERTIFICATE_SUPERSEDED, row.serial, {"common_name": row.common_name}) for row in rows]
 
 
-def _issued_events(signed: Sequence[Signed]) -> Iterator[audit.Event]:
+def _issued_events(signed: Sequence[Signed], serials: Sequence[str]) -> Iterator[audit.Event]:
     epoch = lru_cache(maxsize=16)(to_epoch)
-    for item in signed:
+    for item, serial in zip(signed, serials):
         detail = {
             "common_name": item.common_name,
             "profile": item.profile,
             "not_after": epoch(item.not_after),
             "sha256": fingerprint(item.certificate),
         }
-        yield audit.Event(audit.CERTIFICATE_ISSUED, str(item.serial), detail)
+        yield audit.Event(audit.CERTIFICATE_ISSUED, serial, detail)
 
 
 def deliver_certificates(session: StoreSession, serials: Sequence[int]) -> None:
@@ -192,29 +197,31 @@ def deliver_certificates(session: StoreSession, serials: Sequence[int]) -> None:
     if not serials:
         return
     table, now = session.tables.certificates, to_epoch(session.clock())
-    texts = [str(serial) for serial in serials]
     statement = (
         sa.update(table)
         .where(table.c.id.between(sa.bindparam("first"), sa.bindparam("last")))
         .values(delivered_at=sa.bindparam("at"))
     )
     with session.transaction() as connection:
-        numbers = _row_ids(session, texts).values()
-        rows = [(now, first, last) for first, last in _ranges(numbers)]
-        if update_many(connection, prepared(connection, statement), ("at", "first", "last"), rows) != len(texts):
+        places = _places(session, serials)
+        rows = [(now, first, last) for first, last in _ranges(number for number, _serial in places)]
+        if update_many(connection, prepared(connection, statement), ("at", "first", "last"), rows) != len(serials):
             raise StateError("What is to be handed out is not what was stored: nothing leaves this process.")
-        audit.append_events(
-            session, [audit.Event(audit.CERTIFICATES_DELIVERED, str(len(texts)), {"serials": sorted(texts)})]
-        )
+        texts = sorted(serial for _number, serial in places)
+        audit.append_events(session, [audit.Event(audit.CERTIFICATES_DELIVERED, str(len(texts)), {"serials": texts})])
 
 
-def _row_ids(session: StoreSession, serials: Sequence[str]) -> dict[str, int]:
-    """The rows of certificates in the order of their serials; the store is asked for those not intended just now."""
+def _places(session: StoreSession, serials: Sequence[int]) -> list[tuple[int, str]]:
+    """Numbers of rows and written serials, without those that the store does not know.
+
+    It is asked only for what this session has not just intended.
+    """
     known = session.row_ids
-    left = [serial for serial in serials if serial not in known]
+    left = [str(serial) for serial in serials if serial not in known]
     if left:
-        known = {**known, **{serial: row.id for serial, row in rows_by_serial(session, left).items()}}
-    return {serial: known[serial] for serial in serials if serial in known}
+        found = rows_by_serial(session, left)
+        known = {**known, **{int(serial): (row.id, serial) for serial, row in found.items()}}
+    return [known[serial] for serial in serials if serial in known]
 
 
 def _ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -67,7 +67,7 @@ class StoreSession:
     """A connection to a store. Not for several threads.
 
     :param clock: The current time in UTC, for the audit trail.
-    :ivar row_ids: The rows of the certificates that this session wrote last, by serial: a row keeps its number.
+    :ivar row_ids: The rows of the certificates that this session intended last: number and written serial by serial.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class StoreSession:
         self.location = location
         self.origin = origin
         self.clock = clock
-        self.row_ids: dict[str, int] = {}
+        self.row_ids: dict[int, tuple[int, str]] = {}
         # Held, because asking a connection that broke for it would connect anew.
         self._info = connection.info
 
