@@ -16,16 +16,16 @@ description:
   - Signs for an authority when something was revoked since its last CRL, when that comes to its end, when no file holds
     it any more, and when O(force) is set. Otherwise it mends files that are missing or altered, without a login to the
     token.
-  - Where something was revoked and nothing else is the matter, the entries of the last CRL are taken over from its file,
-    whose SHA-256 the store knows, and only the new ones are read. Every other CRL is built from the store. So is one
-    whose count of entries does not agree with the store, which is a warning.
+  - Where something was revoked and nothing else is the matter, the entries of the last CRL are taken over from its
+    file, whose SHA-256 the store knows, and only the new ones are read. Every other CRL is built from the store. So is
+    one whose count of entries does not agree with the store, which is a warning.
   - The CRL number is stored before the CRL is signed and only rises. Its C(thisUpdate) is backdated by an hour
     for clocks that are late, and at least one second after that of the CRL before.
   - The CRL is verified with the authority's certificate, and stored as signed, before the files are replaced
     atomically. An authority that cannot sign keeps none of the others from it; it is an error once their files are
     written, and the file holds its last CRL.
-  - The CRLs of authorities above, which were given to M(privatespace.gateway.pki_authority), are published with ours. One
-    that ends within thirty days, or is in the last third of its time, is a warning.
+  - The CRLs of authorities above, which were given to M(privatespace.gateway.pki_authority), are published with ours.
+    One that ends within thirty days, or is in the last third of its time, is a warning.
   - A store that knows less than a CRL which it signed was brought back from an old backup. That is an error, because a
     new CRL would lose revocations.
   - A certificate stays in the CRL until it has been in one that was signed after it expired. It leaves when a CRL is

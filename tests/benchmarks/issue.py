@@ -145,7 +145,7 @@ def against_the_floor(bench: Bench, table: Table, count: int, *, rounds: int) ->
     measured = [
         (
             spent_by(lambda: bench.floor(count)),
-            spent_by(lambda number=number: bench.engine(f"r{number}-{count}-", count)),
+            spent_by(partial(bench.engine, f"r{number}-{count}-", count)),
         )
         for number in range(rounds)
     ]
@@ -165,7 +165,7 @@ def _playbook(users: int) -> str:
     """The three tasks of community.crypto, as its guide shows them, for so many users."""
     names = [f"user{number}" for number in range(users)]
     crypto = "community.crypto."
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {f"{crypto}openssl_privatekey": {"path": "{{ item }}.key", "type": "ECC", "curve": "secp256r1"}},
         {
             f"{crypto}openssl_csr": {
@@ -180,8 +180,8 @@ def _playbook(users: int) -> str:
             }
         },
     ]  # fmt: skip
-    looped = [{**task, "loop": names} for task in tasks]
-    authority = [
+    looped: list[dict[str, Any]] = [{**task, "loop": names} for task in tasks]
+    authority: list[dict[str, Any]] = [
         {f"{crypto}openssl_privatekey": {"path": "ca.key", "type": "ECC", "curve": "secp256r1"}},
         {
             f"{crypto}openssl_csr_pipe": {
@@ -234,7 +234,12 @@ def easy_rsa(folder: Path, users: int) -> Spent:
 
     easyrsa("init-pki")
     easyrsa("build-ca", "nopass")
-    spent = spent_by(lambda: [easyrsa("build-client-full", f"user{number}", "nopass") for number in range(users)])
+
+    def build_all() -> None:
+        for number in range(users):
+            easyrsa("build-client-full", f"user{number}", "nopass")
+
+    spent = spent_by(build_all)
     return Spent(spent.cpu / users, spent.elapsed / users)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from integration.run_module import RunModule
 from integration.softhsm import SoftToken, make_token
@@ -24,7 +25,9 @@ def test_a_key_is_made_once_and_destroyed_once(run_module: RunModule, soft_token
     made = run_module("hsm_key", options)
     assert made.changed
     assert made["extractable"] is False
-    assert load_pem_public_key(made["public_key"].encode()).curve.name == "secp256r1"
+    key = load_pem_public_key(made["public_key"].encode())
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert key.curve.name == "secp256r1"
     checked = run_module("hsm_key", options, check=True)
     assert (checked.changed, checked["public_key"]) == (False, made["public_key"])
     again = run_module("hsm_key", options)

@@ -283,7 +283,7 @@ def test_a_token_that_leaves_in_the_middle(host: AuthorityHost) -> None:
     """What it signed is delivered by the failure; the rest is told, and the next run completes it."""
     host.users("gone", "old")
     names = [f"u{number}" for number in range(600)]
-    users = ["old", {"name": "gone", "state": "absent"}, *names]
+    users: list[dict[str, Any] | str] = ["old", {"name": "gone", "state": "absent"}, *names]
     # One signature proves the key.
     status, result = run_with(TOKEN_LEAVES.format(signatures=1 + 520), host, *users)
     assert (status, result.failed, result.changed) == (1, True, True)

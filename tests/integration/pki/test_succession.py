@@ -177,7 +177,7 @@ def test_an_authority_below_an_offline_root(bare_host: AuthorityHost, root: Offl
     assert host("pki_authority", options)["csr"] == asked["csr"]
     assert "no active authority" in host.users("alice", fails=True).message
 
-    answer = {**options, "chain_content": root.sign(asked["csr"]), "chain_crls_content": root.crl()}
+    answer: dict[str, Any] = {**options, "chain_content": root.sign(asked["csr"]), "chain_crls_content": root.crl()}
     for wrong in (
         {**answer, "chain_content": (host.folder / "root.pem").read_text(encoding="ascii")},
         {**answer, "chain_crls_content": ""},

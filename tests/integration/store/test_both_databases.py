@@ -119,6 +119,7 @@ def test_revocations_are_owed_until_they_were_published(bench: Bench) -> None:
     with pytest.raises(StoreError):
         crls.intend_crl(bench.session, bench.authority, crl_of(1))
     last = crls.last_crl(bench.session, bench.authority)
+    assert last is not None
     assert (last.number, last.entries, last.signed_at) == (1, 1, NOON + timedelta(seconds=1))
     assert crls.last_number(bench.session, bench.authority) == last
     assert problems(bench) == []

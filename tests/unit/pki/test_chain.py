@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from unit.pki.authority import NOW, key
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
@@ -128,7 +129,9 @@ def test_two_authorities_above() -> None:
 
 
 @pytest.mark.parametrize("algorithm", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()], ids=lambda used: used.name)
-def test_a_root_may_sign_with_a_hash_of_its_own_choice(algorithm: hashes.HashAlgorithm) -> None:
+def test_a_root_may_sign_with_a_hash_of_its_own_choice(
+    algorithm: hashes.SHA256 | hashes.SHA384 | hashes.SHA512,
+) -> None:
     ours = certificates.load_csr(CSR)
     builder = (
         x509.CertificateBuilder()
@@ -146,7 +149,7 @@ def test_a_root_may_sign_with_a_hash_of_its_own_choice(algorithm: hashes.HashAlg
 
 @pytest.mark.parametrize("which", ["policy", "top"])
 def test_the_crl_of_every_authority_above_is_needed(which: str) -> None:
-    """Root -> policy authority -> ours. Invalid: OpenVPN would ask for the CRL that is missing."""
+    """Root -> policy authority -> ours. Invalid: OpenVPN would see no revocation of the one whose CRL is missing."""
     top = make_root(name="Top", which=6, path_length=2)
     middle = make_root(name="Policy", which=7, path_length=1, by=top)
     with pytest.raises(CollectionError, match="There are 0 CRLs of"):
@@ -159,7 +162,7 @@ def other_key() -> str:
 
 def tampered() -> str:
     """One bit of the signature is turned."""
-    content = bytearray(ROOT.sign(CSR).public_bytes(certificates.serialization.Encoding.DER))
+    content = bytearray(ROOT.sign(CSR).public_bytes(Encoding.DER))
     content[-1] ^= 1
     return pem_of(x509.load_der_x509_certificate(bytes(content)))
 

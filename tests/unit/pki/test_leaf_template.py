@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._hsm.software_keys import generate_private_key
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import certificates
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import signing_hash
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.leaf_template import (
     LeafTemplate,
     encode_object_identifier,
@@ -117,7 +118,7 @@ def test_an_issuer_without_a_key_identifier() -> None:
     key, subject = KEYS["ec-p256"], certificates.subject_of("Bare CA")
     builder = x509.CertificateBuilder(subject, subject, key.public_key(), 5, FIRST, LAST)
     bare = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    issuer = bare.sign(key, certificates.signing_hash(key))
+    issuer = bare.sign(key, signing_hash(key))
     expected = certificates.build_certificate(leaf(), issuer_certificate=issuer, issuer_key=key)
     template = LeafTemplate(leaf(), issuer_certificate=issuer)
     key_info = public_key_info(leaf().public_key)

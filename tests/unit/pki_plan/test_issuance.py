@@ -143,7 +143,8 @@ def test_a_token_that_signs_with_another_key_is_found_out_before_anything_is_sto
 def test_a_token_that_goes_away_leaves_what_it_signed(signed: int) -> None:
     """Stored and handed out are the same, and nothing else is."""
     authority, total = Authority(), 3 * issuance.PART
-    key = token_key(FailingSigner(authority.key, signed), authority.key.public_key())
+    signer: Any = FailingSigner(authority.key, signed)
+    key = token_key(signer, authority.key.public_key())
     done, failure = authority.issue(authority.draft(*steps(total)), key=key)
     assert (done, len(authority.kept)) == (signed, signed)
     assert authority.log == [("intended", total), ("recorded", signed)]
@@ -154,7 +155,8 @@ def test_a_token_that_goes_away_leaves_what_it_signed(signed: int) -> None:
 
 def test_a_failure_tells_what_is_done_and_what_is_left() -> None:
     authority = Authority()
-    key = token_key(FailingSigner(authority.key, 2), authority.key.public_key())
+    signer: Any = FailingSigner(authority.key, 2)
+    key = token_key(signer, authority.key.public_key())
     batch = authority.draft(*steps(5))
     done, failure = authority.issue(batch, key=key)
     planned = [

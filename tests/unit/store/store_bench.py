@@ -89,6 +89,12 @@ class Bench:
         return {int(row.serial): row.state for row in self.session.read(table.select())}
 
 
+def path_of(location: StoreLocation) -> Path:
+    """The file of a store that is one."""
+    assert location.path is not None
+    return location.path
+
+
 OpenStore = Callable[..., AbstractContextManager[StoreSession]]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from unit.store.store_bench import Bench, Clock, OpenStore
+from unit.store.store_bench import Bench, Clock, OpenStore, path_of
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import BusyError
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
@@ -24,11 +24,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.sessio
     open_for_run,
     open_store,
 )
-
-
-def path_of(location: StoreLocation) -> Path:
-    assert location.path is not None
-    return location.path
 
 
 def pragma(bench: Bench, name: str) -> Any:
