@@ -20,8 +20,8 @@ description:
   - A device has one current certificate. A renewed certificate can be used beside its successor until it
     expires, so that nobody is locked out before the new profile has arrived. Reissuing or removing a device revokes
     every certificate that can still be used under its name.
-  - A certificate that never left the run which signed it, because that run was killed, has lost its key. The next run
-    revokes it and issues the device another one (outcome V(reissued)).
+  - A run that is killed before it has told its result takes the new keys with it. The next run revokes the certificates
+    that were not known to be delivered and issues others (outcome V(reissued)).
   - A call that takes longer writes how far it is to the journal every five seconds, and
     RV(privatespace.gateway.pki_info#module:running) shows it.
   - Revocations take effect with the next CRL, see M(privatespace.gateway.pki_crl).
@@ -434,7 +434,7 @@ def main() -> None:
         ):
             book, files = AuthorityBook(session, params["hsm_key_label"]), Files(read_optional, file_mode, write_atomic)
             job = UserRun(wanted, params, book, make_tools(module, progress), files)
-            run(module, job.decide, job.apply, kept_whole="deliveries")
+            run(module, job.decide, job.apply, kept_whole="deliveries", told=job.told)
 
 
 if __name__ == "__main__":

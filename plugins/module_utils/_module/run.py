@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
@@ -22,13 +24,32 @@ def run(
     apply: Callable[[Change[Any]], Mapping[str, Any]],
     *,
     kept_whole: str = "",
+    told: Callable[[], None] | None = None,
 ) -> None:
     """Decide, apply unless in check mode, and exit with what is to be reported. Never returns.
 
     :param decide: Reads the current state and returns the :class:`Change`; it must not write.
     :param apply: Carries out the steps of a change that is needed and returns further return values.
     :param kept_whole: The return value that holds secrets on purpose; it leaves this process unaltered.
+    :param told: Called once everything that is to be reported has left this process.
     """
+    try:
+        _run(module, decide, apply, kept_whole)
+    except SystemExit:
+        sys.stdout.flush()
+        if told is not None:
+            # The report is out, and a second one would make both unreadable.
+            with suppress(CollectionError):
+                told()
+        raise
+
+
+def _run(
+    module: AnsibleModule,
+    decide: Callable[[], Change[Any]],
+    apply: Callable[[Change[Any]], Mapping[str, Any]],
+    kept_whole: str,
+) -> None:
     try:
         change = decide()
         outcome = dict(change.result)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -85,6 +85,7 @@ class UserRun:
     book: Book
     tools: Tools
     files: Files
+    signed: list[int] = field(default_factory=list)
 
     @paused_garbage_collection()
     def decide(self) -> Plan:
@@ -115,10 +116,17 @@ class UserRun:
         job = draft(change.steps, self.book, self.tools, profile=CLIENT, days=self.options["validity_days"])
         done, failure = carry_out(change.steps, job, self.book, self.tools, keep=deliveries.keep)
         results = deliveries.results(change.result["users"], job.batch)
-        self.book.deliver([issued.serial for issued in deliveries.issued])
+        self.signed.extend(issued.serial for issued in deliveries.issued)
         if failure is not None:
             raise partial_error(failure, done=done, total=len(job.batch.drafts), results=results) from failure
         return results
+
+    def told(self) -> None:
+        """Store that what was signed has left this process with its keys.
+
+        Only then: a certificate whose run ends before is issued anew by the next one, since nobody may have its key.
+        """
+        self.book.deliver(self.signed)
 
     def _server_key(self) -> str | None:
         path = self.options["tls_crypt_v2_server_key"]

@@ -77,7 +77,7 @@ class Book(Protocol):
         """For a block, a function that stores what was signed; the end of the block commits it, an error none of it."""
 
     def deliver(self, serials: Sequence[int]) -> None:
-        """Store that certificates are about to leave this process with their keys."""
+        """Store that certificates have left this process with their keys."""
 
     def revoke(self, withdrawals: Sequence[Withdrawal]) -> None:
         """Store revocations, all of them or nothing."""

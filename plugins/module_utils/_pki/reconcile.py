@@ -7,8 +7,8 @@ A common name has at most one *current* certificate. A renewed certificate becom
 it until it expires, so that nobody is locked out between the renewal and the arrival of the new profile. Reissuing a
 device or removing it revokes everything that is usable under its name.
 
-A certificate whose key was made here and that never left the process which signed it has lost its key for good. It is
-never kept: it is revoked, and the device gets a new one.
+A certificate whose key was made here and that is not known to have left the process which signed it may have lost its
+key for good. It is never kept: it is revoked, and the device gets a new one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted i
 REASON_REMOVED = "cessationOfOperation"
 REASON_REISSUED = "superseded"
 MOST_NAMES = 20
-LOST = "The certificate before it never left the run that signed it, and its key is lost with that run: it was revoked."
+LOST = "The run that signed the certificate before it ended before it was known to be delivered: that one was revoked."
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _issue(
         outcome,
         (*steps, issue),
         certificate=replaced,
-        revoked=tuple(certificate for certificate in revoke if certificate.delivered),
+        revoked=tuple(revoke),
         note=note,
     )
 

@@ -100,7 +100,7 @@ class AuthorityBook:
         return issuing.recording_certificates(self._open())
 
     def deliver(self, serials: Sequence[int]) -> None:
-        """Store that certificates are about to leave this process."""
+        """Store that certificates have left this process."""
         issuing.deliver_certificates(self._open(), serials)
 
     def revoke(self, revocations: Sequence[Revocation]) -> None:

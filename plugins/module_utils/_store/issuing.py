@@ -193,7 +193,7 @@ def _issued_events(signed: Sequence[Signed], serials: Sequence[str]) -> Iterator
 
 
 def deliver_certificates(session: StoreSession, serials: Sequence[int]) -> None:
-    """Store that certificates are about to leave this process with their keys, in one transaction."""
+    """Store that certificates have left this process with their keys, in one transaction."""
     if not serials:
         return
     table, now = session.tables.certificates, to_epoch(session.clock())

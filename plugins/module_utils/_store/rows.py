@@ -70,7 +70,7 @@ class Certificate:
     :param public_key_sha256: SHA-256 of the SubjectPublicKeyInfo in hexadecimal; empty until it is stored.
     :param certificate: DER; empty where it was not asked for or is not signed yet.
     :param authority: The label of the authority that issued it.
-    :param delivered: Whether it may have left the process that signed it: one that never did has lost its key.
+    :param delivered: Whether it is known to have left the process that signed it; else its key may be lost.
     """
 
     serial: int

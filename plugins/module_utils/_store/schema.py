@@ -95,7 +95,7 @@ def _authorities(metadata: sa.MetaData) -> sa.Table:
 def _certificates(metadata: sa.MetaData) -> sa.Table:
     """``name_key`` is the common name case-folded: at most one valid certificate each.
 
-    ``delivered_at`` is set before a certificate leaves the process that signed it.
+    ``delivered_at`` is set once a certificate has left the process that signed it.
     """
     table = sa.Table(
         "certificates",

@@ -6,7 +6,6 @@ less than a minute; the token's library is loaded after the fork only.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import random
@@ -15,7 +14,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +66,13 @@ class Authority:
     def run(self, output: Path) -> None:
         """In the child: run the modules of a round; each line of the output is what a module printed at its end."""
         for name, arguments in self.work():
-            text = io.StringIO()
-            try:
-                with patch_module_args(arguments), redirect_stdout(text):
-                    runpy.run_module(f"{PACKAGE}.{name}", run_name="__main__")
-            except SystemExit:
-                pass
-            with output.open("a", encoding="utf-8") as stream:
-                stream.write(text.getvalue().replace("\n", "") + "\n")
+            with (
+                output.open("a", encoding="utf-8") as stream,
+                suppress(SystemExit),
+                patch_module_args(arguments),
+                redirect_stdout(stream),
+            ):
+                runpy.run_module(f"{PACKAGE}.{name}", run_name="__main__")
 
     def round(self, after: float | None) -> float:
         """Fork, let the child work, and kill it after so many seconds unless ``None``; how long it lived."""
@@ -104,7 +102,7 @@ class Authority:
     def take(self, output: Path, *, complete: bool) -> None:
         """Note what came out: every certificate that a user can have."""
         text = output.read_text(encoding="utf-8") if output.exists() else ""
-        for line in text.split("\n")[:-1]:  # a line without its end was cut off by the kill
+        for line in filter(None, text.split("\n")[:-1]):  # a line without its end was cut off by the kill
             result = json.loads(line)
             if result.get("failed"):
                 raise AssertionError(f"a module failed: {result['msg']}")

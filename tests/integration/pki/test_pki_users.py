@@ -251,7 +251,12 @@ def sign_some(self, *arguments, **options):
     return sign(self, *arguments, **options)
 pkcs11.types.SignMixin.sign = sign_some
 """
-KILLED_BEFORE_THE_DELIVERY = """
+KILLED_BEFORE_IT_TELLS = """
+import os
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule.exit_json = lambda *arguments, **values: os._exit(9)
+"""
+KILLED_ONCE_IT_HAS_TOLD = """
 import sqlite3, os
 connect = sqlite3.connect
 class Connection(sqlite3.Connection):
@@ -317,18 +322,19 @@ def test_a_token_that_leaves_before_the_first_signature(host: AuthorityHost) -> 
     assert outcomes(host.users("alice")) == {"alice@default": "issued"}
 
 
-def test_a_run_that_is_killed_before_it_returns_has_handed_out_nothing(host: AuthorityHost) -> None:
-    """The keys died with it: the next run revokes what it stored and issues anew."""
-    status, result = run_with(KILLED_BEFORE_THE_DELIVERY, host, "alice", "bob")
-    assert (status, result.values) == (9, {})
+@pytest.mark.parametrize(("fault", "came_out"), [(KILLED_BEFORE_IT_TELLS, 0), (KILLED_ONCE_IT_HAS_TOLD, 2)])
+def test_a_run_that_is_killed_at_its_end_is_done_again(host: AuthorityHost, fault: str, came_out: int) -> None:
+    """The keys died with it, or somebody may have them: the next run revokes what it stored and issues anew."""
+    status, result = run_with(fault, host, "alice", "bob")
+    assert (status, len(result.values.get("deliveries", ()))) == (9, came_out)
     (lost, _other) = host("pki_info")["certificates"]
     assert lost["state"] == "valid", "it was stored"
 
     planned = host.users("alice", "bob", check=True)
     again = host.users("alice", "bob")
     assert outcomes(planned) == outcomes(again) == {"alice@default": "reissued", "bob@default": "reissued"}
-    assert "never left" in again["users"][0]["note"]
-    assert again["revoked"] == [], "nobody holds them: no session has to be cut"
+    assert "before it was known to be delivered" in again["users"][0]["note"]
+    assert [each["common_name"] for each in again["revoked"]] == ["alice@default", "bob@default"]
     assert len(again["deliveries"]) == 2
     states = {each["serial"]: (each["state"], each["reason"]) for each in host("pki_info")["certificates"]}
     assert states[lost["serial"]] == ("revoked", "superseded")

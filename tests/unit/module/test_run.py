@@ -145,3 +145,22 @@ def test_a_report_that_cannot_be_made_fails_the_module(end: Callable[..., Ended]
 
 def _must_not_be_called(_change: Change[Any]) -> Mapping[str, Any]:
     pytest.fail("a step was applied")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_comes_after_the_report_comes_once_it_is_out(capsys: pytest.CaptureFixture[str], *, fails: bool) -> None:
+    out: list[dict[str, Any]] = []
+
+    def apply(_change: Change[str]) -> dict[str, Any]:
+        if fails:
+            raise PartialError("Half of it.", results={})
+        return {}
+
+    def told() -> None:
+        out.append(json.loads(capsys.readouterr().out))
+        raise StateError("The disk is full now.")
+
+    with patch_module_args({}), pytest.raises(SystemExit) as caught:
+        run(AnsibleModule(argument_spec={}), lambda: NEEDED, apply, told=told)
+    assert (caught.value.code, len(out), bool(out[0].get("failed"))) == (int(fails), 1, fails)
+    assert capsys.readouterr().out == "", "one report is all that Ansible can read"
