@@ -14,6 +14,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki import certificates
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.algorithms import signing_hash
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.extensions import name_constraints, usages_of
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.pem import split_certificates
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.profiles import CA
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import (
@@ -84,19 +85,9 @@ def make_request(common_name: str, *, key: Any, permitted_dns: Sequence[str] = (
     :param key: Its private key, in the token.
     :param permitted_dns: The DNS subtrees that it asks to be kept to, if any.
     """
-    usages = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"), False)
-    usages.update(dict.fromkeys(("key_agreement", "encipher_only", "decipher_only"), False))
-    usages.update(dict.fromkeys(CA.key_usages, True))
-    builder = (
-        x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)]))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=CA.path_length), critical=True)
-        .add_extension(x509.KeyUsage(**usages), critical=True)
-    )
-    if permitted_dns:
-        permitted = [x509.DNSName(name) for name in permitted_dns]
-        constraints = x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None)
-        builder = builder.add_extension(constraints, critical=True)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(certificates.subject_of(common_name))
+    for extension in (*usages_of(CA), *name_constraints(permitted_dns)):
+        builder = builder.add_extension(extension.value, critical=extension.critical)
     pem: bytes = builder.sign(key, signing_hash(key)).public_bytes(serialization.Encoding.PEM)
     return pem.decode("ascii")
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def extensions_of(spec: CertificateSpec, issuer_certificate: Any) -> list[Any]:
     """
     subject_key = x509.SubjectKeyIdentifier.from_public_key(spec.public_key)
     return [
-        *_usages(spec.profile),
+        *usages_of(spec.profile),
         _extension(subject_key),
         _extension(authority_key_identifier(issuer_certificate, subject_key)),
         *_names(spec),
@@ -94,7 +95,8 @@ def authority_key_identifier(issuer_certificate: Any, own: Any = None) -> Any:
 
 
 @lru_cache(maxsize=16)
-def _usages(profile: Profile) -> tuple[Any, ...]:
+def usages_of(profile: Profile) -> tuple[Any, ...]:
+    """The extensions that depend on a profile alone: basic constraints, key usage, and extended key usage if any."""
     constraints = x509.BasicConstraints(ca=profile.is_authority, path_length=profile.path_length)
     key_usage = x509.KeyUsage(**{usage: usage in profile.key_usages for usage in _KEY_USAGES})
     usages = [x509.ObjectIdentifier(oid) for oid in profile.extended_key_usages]
@@ -109,12 +111,15 @@ def _names(spec: CertificateSpec) -> list[Any]:
     found = []
     if spec.dns_names:
         found.append(_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in spec.dns_names])))
-    if spec.permitted_dns:
-        permitted = [x509.DNSName(name) for name in spec.permitted_dns]
-        found.append(
-            _extension(x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None), critical=True)
-        )
-    return found
+    return [*found, *name_constraints(spec.permitted_dns)]
+
+
+def name_constraints(permitted_dns: Sequence[str]) -> list[Any]:
+    """The extension that keeps an authority to some DNS subtrees; none without any."""
+    if not permitted_dns:
+        return []
+    permitted = [x509.DNSName(name) for name in permitted_dns]
+    return [_extension(x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None), critical=True)]
 
 
 def _addresses(spec: CertificateSpec) -> list[Any]:
