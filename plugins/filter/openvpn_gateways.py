@@ -11,7 +11,7 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.options import parse_listeners
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.listeners import parse_listeners
 
 
 def openvpn_gateways(

@@ -10,13 +10,14 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.options import parse_listeners
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.listeners import parse_listeners
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import plan_processes
 
 
-def openvpn_listeners(listeners: Any) -> list[dict[str, Any]]:
-    """The listeners, checked and complete; see the documentation of the filter."""
+def openvpn_listeners(listeners: Any, cores: int = 1) -> list[dict[str, Any]]:
+    """The processes behind the listeners, checked and complete; see the documentation of the filter."""
     try:
-        return [listener.as_dict() for listener in parse_listeners(listeners)]
+        return [process.as_dict() for process in plan_processes(parse_listeners(listeners), int(cores))]
     except CollectionError as error:
         raise AnsibleFilterError(f"openvpn_listeners: {error}") from error
 

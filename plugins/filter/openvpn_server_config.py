@@ -11,17 +11,15 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.options import (
-    parse_listeners,
-    parse_settings,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import parse_process
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.server_config import render_server_config
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.settings import parse_settings
 
 
-def openvpn_server_config(listener: Mapping[str, Any], **settings: Any) -> str:
-    """The configuration file of one listener; see the documentation of the filter."""
+def openvpn_server_config(process: Mapping[str, Any], **settings: Any) -> str:
+    """The configuration file of one process; see the documentation of the filter."""
     try:
-        return render_server_config(parse_listeners([listener])[0], parse_settings(settings))
+        return render_server_config(parse_process(process), parse_settings(settings))
     except CollectionError as error:
         raise AnsibleFilterError(f"openvpn_server_config: {error}") from error
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import require_single_line, shown
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.options import (
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.values import (
     PROTOCOLS,
     parse_host,
     parse_port,

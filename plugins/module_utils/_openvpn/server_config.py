@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import ipaddress
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.options import (
-    Listener,
-    Network,
-    ServerSettings,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import Process
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.settings import ServerSettings
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.values import Network
 
 MARKER = "# Managed by Ansible (privatespace.gateway.openvpn): what is changed here by hand will be overwritten."
 # New connections that are let in within ten seconds: after an outage everybody comes back at once.
@@ -26,15 +24,15 @@ SMALLEST_CONNECTION_BURST = 100
 KEYS_PERSIST_SINCE = (2, 7)
 
 
-def render_server_config(listener: Listener, settings: ServerSettings) -> str:
-    """The whole file for one listener, ending with a newline."""
+def render_server_config(process: Process, settings: ServerSettings) -> str:
+    """The whole file for one process, ending with a newline."""
     sections = (
         _heading(settings),
-        _network(listener),
+        _network(process),
         _identity(settings),
-        _transport(listener),
-        _life(listener, settings),
-        _pushes(listener, settings),
+        _transport(process),
+        _life(process, settings),
+        _pushes(process, settings),
     )
     return "\n".join("\n".join(section) + "\n" for section in sections if section)
 
@@ -44,26 +42,33 @@ def _heading(settings: ServerSettings) -> list[str]:
     return [MARKER, *digests]
 
 
-def _network(listener: Listener) -> list[str]:
+def _network(process: Process) -> list[str]:
+    first, last = process.dynamic_range
     lines = [
-        f"port {listener.port}",
-        f"proto {_server_protocol(listener)}",
-        f"dev {listener.device}",
+        f"port {process.port}",
+        f"proto {_server_protocol(process)}",
+        f"dev {process.device}",
         "dev-type tun",
         "topology subnet",
-        f"server {listener.network.network_address} {listener.network.netmask}",
-        f"max-clients {listener.max_clients}",
+        f"server {process.network.network_address} {process.network.netmask} nopool",
+        f"ifconfig-pool {first} {last} {process.network.netmask}",
+        f"max-clients {process.max_clients}",
     ]
-    if listener.address is not None:
-        lines.insert(0, f"local {listener.address}")
-    if listener.network6 is not None:
-        lines.append(f"server-ipv6 {listener.network6}")
+    if process.address is not None:
+        lines.insert(0, f"local {process.address}")
+    if process.network6 is not None:
+        # "server-ipv6" in full, for it does not go with "nopool".
+        lines += [
+            f"ifconfig-ipv6 {process.server_address6}/{process.network6.prefixlen} {process.network6[2]}",
+            f"ifconfig-ipv6-pool {process.pool6_base}/{process.network6.prefixlen}",
+            'push "tun-ipv6"',
+        ]
     return lines
 
 
-def _server_protocol(listener: Listener) -> str:
-    family = "6" if isinstance(listener.address, ipaddress.IPv6Address) else ""
-    return f"udp{family}" if listener.protocol == "udp" else f"tcp{family}-server"
+def _server_protocol(process: Process) -> str:
+    family = "6" if isinstance(process.address, ipaddress.IPv6Address) else ""
+    return f"udp{family}" if process.protocol == "udp" else f"tcp{family}-server"
 
 
 def _identity(settings: ServerSettings) -> list[str]:
@@ -83,14 +88,14 @@ def _identity(settings: ServerSettings) -> list[str]:
     ]
 
 
-def _transport(listener: Listener) -> list[str]:
+def _transport(process: Process) -> list[str]:
     lines = [
         "# Reordering of 30 ms must not look like a replay.",
         "replay-window 512 15",
         "keepalive 10 60",
-        f"connect-freq-initial {max(SMALLEST_CONNECTION_BURST, listener.max_clients)} 10",
+        f"connect-freq-initial {max(SMALLEST_CONNECTION_BURST, process.max_clients)} 10",
     ]
-    if listener.protocol == "tcp":
+    if process.protocol == "tcp":
         return [*lines, "tcp-nodelay"]
     return [
         *lines,
@@ -101,7 +106,7 @@ def _transport(listener: Listener) -> list[str]:
     ]
 
 
-def _life(listener: Listener, settings: ServerSettings) -> list[str]:
+def _life(process: Process, settings: ServerSettings) -> list[str]:
     lines = [
         "reneg-sec 3600",
         "# How long an old key still works when its renegotiation was refused.",
@@ -110,7 +115,7 @@ def _life(listener: Listener, settings: ServerSettings) -> list[str]:
         "group nogroup",
         "persist-tun",
         f"client-config-dir {settings.folder}/ccd",
-        f"management {settings.runtime_folder}/{listener.name}.sock unix",
+        f"management {settings.runtime_folder}/{process.name}.sock unix",
         "management-client-user root",
         "verb 3",
     ]
@@ -121,10 +126,10 @@ def _life(listener: Listener, settings: ServerSettings) -> list[str]:
     return lines
 
 
-def _pushes(listener: Listener, settings: ServerSettings) -> list[str]:
+def _pushes(process: Process, settings: ServerSettings) -> list[str]:
     options: list[str] = []
     if settings.full_tunnel:
-        options += _full_tunnel(listener, settings)
+        options += _full_tunnel(process, settings)
     options += [_route(network) for network in settings.push_routes]
     options += [f"dhcp-option {'DNS6' if server.version == 6 else 'DNS'} {server}" for server in settings.dns_servers]
     options += [f"dhcp-option DOMAIN {domain}" for domain in settings.dns_domains]
@@ -133,9 +138,9 @@ def _pushes(listener: Listener, settings: ServerSettings) -> list[str]:
     return [f'push "{option}"' for option in options]
 
 
-def _full_tunnel(listener: Listener, settings: ServerSettings) -> list[str]:
+def _full_tunnel(process: Process, settings: ServerSettings) -> list[str]:
     options = ["redirect-gateway def1 ipv6"]
-    if listener.network6 is None:
+    if process.network6 is None:
         # The tunnel carries no IPv6: the client answers it "unreachable" rather than let it leave around the tunnel.
         options.append("block-ipv6")
     if settings.dns_servers:

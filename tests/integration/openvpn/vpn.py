@@ -26,12 +26,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.options import (
-    parse_listeners,
-    parse_settings,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.listeners import parse_listeners
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import plan_processes
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.profile import render_profile
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.server_config import render_server_config
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.settings import parse_settings
 
 LIFETIME_SECONDS = 300
 ADDRESS = "10.77.0.1"
@@ -174,13 +173,13 @@ class Client:
 class Vpn:
     """The server processes, and clients on demand."""
 
-    def __init__(self, *, extra: tuple[str, ...] = (), listeners: Any = LISTENERS) -> None:
+    def __init__(self, *, extra: tuple[str, ...] = (), listeners: Any = LISTENERS, cores: int = 1) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="psgvpn", dir="/tmp"))
         self.folder.chmod(0o755)
         self.authority = Authority()
         self.prefix = f"psg{os.getpid()}{self.folder.name[-3:]}"
         self.server_namespace = f"{self.prefix}s"
-        self.listeners = parse_listeners(listeners)
+        self.listeners = plan_processes(parse_listeners(listeners), cores)
         self._extra = extra
         self._clients: list[Client] = []
         self._servers: dict[str, subprocess.Popen[bytes]] = {}

@@ -6,21 +6,19 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.options import (
-    parse_listeners,
-    parse_settings,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import parse_process
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.server_config import (
     MARKER,
     render_server_config,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.settings import parse_settings
 
 UDP: dict[str, Any] = {"name": "udp", "protocol": "udp", "port": 1194, "network": "10.91.0.0/20"}
 TCP: dict[str, Any] = {"name": "tcp", "protocol": "tcp", "port": 443, "network": "10.91.16.0/20"}
 
 
 def lines(listener: dict[str, Any], **settings: Any) -> list[str]:
-    return render_server_config(parse_listeners([listener])[0], parse_settings(settings)).splitlines()
+    return render_server_config(parse_process(listener), parse_settings(settings)).splitlines()
 
 
 def words(listener: dict[str, Any], **settings: Any) -> set[str]:

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.options import (
-    parse_host,
-    parse_listeners,
-    parse_settings,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.listeners import parse_listeners
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.settings import parse_settings
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.values import parse_host
 
 UDP: dict[str, Any] = {"name": "udp", "protocol": "udp", "port": 1194, "network": "10.91.0.0/20"}
 TCP: dict[str, Any] = {"name": "tcp", "protocol": "tcp", "port": 443, "network": "10.91.16.0/20"}
@@ -19,7 +17,7 @@ TCP: dict[str, Any] = {"name": "tcp", "protocol": "tcp", "port": 443, "network":
 
 def test_a_listener_is_completed() -> None:
     (listener,) = parse_listeners([UDP])
-    assert (listener.device, listener.max_clients, listener.address) == ("tun-udp", 1024, None)
+    assert (listener.max_clients, listener.address, listener.reserved, listener.per_core) == (1024, None, None, False)
     assert parse_listeners([listener.as_dict()]) == (listener,)
 
 
