@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PROC = Path("/proc")
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.programs import (
+    PROC,
+    Program,
+    running_programs,
+)
+
 SOCKET_FOLDER = Path("/run/openvpn-server")
 _MANAGEMENT = re.compile(r"^\s*management\s+(/\S+)\s+unix\s*$", re.MULTILINE)
-# The field of /proc/PID/stat that counts clock ticks from boot to start, counted after the command's ")".
-_START_FIELD = 19
 
 
 @dataclass(frozen=True)
@@ -59,47 +60,24 @@ def find_sockets(
 
 
 def _processes(proc: Path) -> Iterator[Process]:
-    namespace = (proc / "self" / "ns" / "pid").readlink()
-    for folder in proc.iterdir():
-        if folder.name.isdigit():
-            try:
-                process = _read_process(folder) if (folder / "ns" / "pid").readlink() == namespace else None
-            except (OSError, ValueError):
-                # It ended while we looked, or is none of ours to look at.
-                continue
-            if process is not None:
-                yield process
+    for program in running_programs(proc):
+        try:
+            process = _with_socket(program)
+        except OSError:
+            # Its configuration is gone: only what listens on a socket there is left to be seen.
+            continue
+        if process is not None:
+            yield process
 
 
-def _read_process(folder: Path) -> Process | None:
-    arguments = folder.joinpath("cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-    config = _config_argument(arguments)
-    if config is None:
-        return None
-    # The path is relative to the folder in which the unit starts the program.
-    path = (folder / "cwd").readlink() / config
-    found = _MANAGEMENT.search(path.read_text(encoding="utf-8", errors="replace"))
+def _with_socket(program: Program) -> Process | None:
+    found = _MANAGEMENT.search(program.config.read_text(encoding="utf-8", errors="replace"))
     if found is None:
         return None
     return Process(
-        pid=int(folder.name),
+        pid=program.pid,
         socket=Path(found.group(1)),
-        config=path,
-        started_at=_started_at(folder),
-        config_modified_at=path.stat().st_mtime,
+        config=program.config,
+        started_at=program.started_at,
+        config_modified_at=program.config.stat().st_mtime,
     )
-
-
-def _config_argument(arguments: Sequence[str]) -> str | None:
-    words: list[str] = [word for word in arguments if word]
-    if not words or Path(words[0]).name != "openvpn":
-        return None
-    if "--config" in words[:-1]:
-        return words[words.index("--config") + 1]
-    return words[1] if len(words) == 2 and not words[1].startswith("-") else None
-
-
-def _started_at(folder: Path) -> float:
-    fields = folder.joinpath("stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    return booted_at + int(fields[_START_FIELD]) / os.sysconf("SC_CLK_TCK")
