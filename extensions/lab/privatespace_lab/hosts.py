@@ -125,15 +125,24 @@ def _ensure_networks(instance: str) -> None:
     """Make the networks that are missing, and say so when that turns on forwarding on this machine."""
     existing = podman("network", "ls", "--format", "{{.Name}}").split()
     for network in NETWORKS:
-        name, prefix = topology.network_name(instance, network.name), topology.subnet(instance, network)
+        name = topology.network_name(instance, network.name)
         if name not in existing:
             _refuse_foreign_bridge(instance, network)
-            options = ["--internal"] if network.internal else []
-            gateway = str(ipaddress.ip_network(prefix)[1])
-            podman("network", "create", "--disable-dns", "--subnet", prefix, "--gateway", gateway, *options, name)
+            options = ["--internal", "--ipv6"] if network.internal else []
+            for prefix in topology.subnets(instance, network):
+                options += ["--subnet", prefix, "--gateway", str(ipaddress.ip_network(prefix)[1])]
+            podman("network", "create", "--disable-dns", *options, name)
+        elif _prefixes(name) != topology.subnets(instance, network):
+            raise LabError(f"the network {name} was made with other addresses: run ./lab down --instance {instance}")
     if FORWARDING.read_text().strip() == "0":
         say("turning on net.ipv4.ip_forward on this machine: the lab's hosts reach package registries through it")
         FORWARDING.write_text("1\n")
+
+
+def _prefixes(name: str) -> list[str]:
+    """The prefixes of a network that exists."""
+    (network,) = json.loads(podman("network", "inspect", name))
+    return [each["subnet"] for each in network["subnets"]]
 
 
 def _refuse_foreign_bridge(instance: str, network: topology.Network) -> None:
@@ -184,12 +193,23 @@ def _seed(instance: str, host: Host) -> bytes:
     return buffer.getvalue()
 
 
+def _place(instance: str, host: Host, network: topology.Network) -> str:
+    """A host's addresses on a network, as the engine wants them."""
+    options = {
+        "ip": topology.address(instance, host, network.name),
+        "mac": topology.mac_address(instance, host, network.name),
+    }
+    if network.internal:
+        options["ip6"] = topology.address6(instance, host, network.name)
+    return ",".join(f"{key}={value}" for key, value in options.items())
+
+
 def _create_command(instance: str, host: Host, image: str) -> list[str]:
     """Arguments of ``podman create`` for a host, without the label of its fingerprint."""
     networks = [
-        f"--network={topology.network_name(instance, network)}:ip={topology.address(instance, host, network)}"
-        f",mac={topology.mac_address(instance, host, network)}"
-        for network in host.octets
+        f"--network={topology.network_name(instance, network.name)}:{_place(instance, host, network)}"
+        for network in NETWORKS
+        if network.name in host.octets
     ]
     labels = [f"--label=privatespace.instance={instance}", f"--label=privatespace.host={host.name}"]
     return [

@@ -17,7 +17,10 @@ SECOND_OCTETS = {"demo": 87, "test": 86}
 
 @dataclass(frozen=True)
 class Network:
-    """A bridge of the lab; the controller has its first address. Without ``internal`` it is routed and masqueraded."""
+    """A bridge of the lab; the controller has its first address. Without ``internal`` it is routed and masqueraded.
+
+    Internal ones carry IPv6, too; the way to package registries does not, since few machines have IPv6 to pass on.
+    """
 
     name: str
     third_octet: int
@@ -47,6 +50,8 @@ HOSTS = (
     Host("bob", "clients", "client", {"outside": 12}),
     Host("internet", "outside_world", "internet", {"beyond": 80}),
 )
+# The other gateway has the role's own listeners, which carry IPv4 only.
+DUAL_STACK_GATEWAY = "gateway1"
 
 
 class Action(Enum):
@@ -96,6 +101,18 @@ def address(instance: str, host: Host, network: str) -> str:
     return f"10.{SECOND_OCTETS[instance]}.{third_octet}.{host.octets[network]}"
 
 
+def subnets(instance: str, network: Network) -> list[str]:
+    """All of a network's prefixes: IPv4, and ``fd00:87:1::/64`` where it carries IPv6."""
+    ipv6 = f"fd00:{SECOND_OCTETS[instance]}:{network.third_octet}::/64"
+    return [subnet(instance, network), *([ipv6] if network.internal else [])]
+
+
+def address6(instance: str, host: Host, network: str) -> str:
+    """A host's IPv6 address on a network; it ends like its IPv4 address."""
+    third_octet = next(each.third_octet for each in NETWORKS if each.name == network)
+    return f"fd00:{SECOND_OCTETS[instance]}:{third_octet}::{host.octets[network]}"
+
+
 def mac_address(instance: str, host: Host, network: str) -> str:
     """A host's hardware address on a network: its own through every restart, so that no neighbour holds a stale one."""
     octets = address(instance, host, network).split(".")
@@ -105,6 +122,16 @@ def mac_address(instance: str, host: Host, network: str) -> str:
 def gateway_addresses(instance: str) -> dict[str, str]:
     """The addresses at which users reach the gateways, by host name."""
     return {host.name: address(instance, host, "outside") for host in HOSTS if host.group == "gateways"}
+
+
+def gateway_addresses6(instance: str) -> dict[str, str]:
+    """The same over IPv6."""
+    return {host.name: address6(instance, host, "outside") for host in HOSTS if host.group == "gateways"}
+
+
+def internet_address6(instance: str) -> str:
+    """The IPv6 address of what lies outside."""
+    return next(address6(instance, host, "beyond") for host in HOSTS if host.group == "outside_world")
 
 
 def internet_address(instance: str) -> str:
@@ -201,14 +228,27 @@ def _group_variables(instance: str, state: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def dual_stack_listeners(instance: str) -> list[dict[str, Any]]:
+    """The role's own listeners, with IPv6 inside the tunnel."""
+    prefix = f"fd00:{SECOND_OCTETS[instance]}"
+    return [
+        {"name": "udp", "protocol": "udp", "port": 1194, "network": "10.91.0.0/20", "network6": f"{prefix}:91::/64"},
+        {"name": "tcp", "protocol": "tcp", "port": 443, "network": "10.91.16.0/20", "network6": f"{prefix}:92::/64"},
+    ]
+
+
 def build_inventory(instance: str, state: Path) -> dict[str, Any]:
     """The Ansible inventory. Gateways offer their outside address to users; Ansible itself comes by management."""
     groups: dict[str, Any] = {}
     for host in HOSTS:
-        variables: dict[str, str] = {"ansible_host": ssh_address(instance, host)}
+        variables: dict[str, Any] = {"ansible_host": ssh_address(instance, host)}
         variables.update({f"lab_{network}_address": address(instance, host, network) for network in host.octets})
+        inside = [network.name for network in NETWORKS if network.internal and network.name in host.octets]
+        variables.update({f"lab_{network}_address6": address6(instance, host, network) for network in inside})
         if host.group == "gateways":
             variables["openvpn_public_address"] = address(instance, host, "outside")
+        if host.name == DUAL_STACK_GATEWAY:
+            variables["openvpn_listeners"] = dual_stack_listeners(instance)
         groups.setdefault(host.group, {"hosts": {}})["hosts"][inventory_name(host)] = variables
     for group, variables in _group_variables(instance, state).items():
         groups[group]["vars"] = variables

@@ -71,6 +71,22 @@ def test_inventory_reaches_gateways_by_management_and_offers_them_outside() -> N
     assert gateway["openvpn_public_address"] == "10.86.1.22"
 
 
+def test_only_networks_without_a_way_out_carry_ipv6() -> None:
+    prefixes = {network.name: topology.subnets("demo", network) for network in topology.NETWORKS}
+    assert prefixes["outside"] == ["10.87.1.0/24", "fd00:87:1::/64"]
+    assert prefixes["management"] == ["10.87.3.0/24"]
+    assert topology.gateway_addresses6("demo") == {"gateway1": "fd00:87:1::21", "gateway2": "fd00:87:1::22"}
+
+
+def test_one_gateway_carries_ipv6_inside_and_the_other_does_not() -> None:
+    gateways = topology.build_inventory("test", Path("/state"))["all"]["children"]["gateways"]["hosts"]
+    assert [one["network6"] for one in gateways["gateway1"]["openvpn_listeners"]] == [
+        "fd00:86:91::/64",
+        "fd00:86:92::/64",
+    ]
+    assert "openvpn_listeners" not in gateways["gateway2"]
+
+
 def test_package_sources_are_debians_and_of_the_suite() -> None:
     lines = [
         "http://mirror/debian/ bookworm main Debian",
