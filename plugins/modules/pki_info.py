@@ -277,6 +277,58 @@ counts:
   returned: success
   type: dict
   sample: {"valid": 12, "superseded": 1, "revoked": 3, "expired": 0, "intended": 0, "abandoned": 0}
+devices:
+  description:
+    - Every device of every user that has a certificate which can be used, as gateways have to know them. Those of all
+      users, also with O(names).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    common_name:
+      description: The common name of its certificate.
+      type: str
+      returned: success
+    user:
+      description: The user's name.
+      type: str
+      returned: success
+    device:
+      description: The device's name.
+      type: str
+      returned: success
+    disabled:
+      description: Whether it is kept out, by itself or with its user.
+      type: bool
+      returned: success
+disabled:
+  description: The common names of those in RV(devices) that are kept out.
+  returned: success
+  type: list
+  elements: str
+  sample: ["bob@phone"]
+suspensions:
+  description: Users and devices that are disabled.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    user:
+      description: The user's name.
+      type: str
+      returned: success
+    device:
+      description: The device's name, empty for the whole user.
+      type: str
+      returned: success
+    since:
+      description: Since when (ISO 8601, UTC).
+      type: str
+      returned: success
+    reason:
+      description: What the administrator said about it; may be empty.
+      type: str
+      returned: success
 audit:
   description: What the check of the audit trail found. V(null) without O(check_audit).
   returned: success

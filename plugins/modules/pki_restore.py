@@ -173,6 +173,10 @@ manifest:
           description: How many revocations.
           type: int
           returned: success
+        suspensions:
+          description: How many users and devices are or once were disabled.
+          type: int
+          returned: success
         crl_numbers:
           description: The highest CRL number that was taken, by the label of the authority.
           type: dict

@@ -24,6 +24,8 @@ description:
     that were not known to be delivered and issues others (outcome V(reissued)).
   - A call that takes longer writes how far it is to the journal every five seconds, and
     RV(privatespace.gateway.pki_info#module:running) shows it.
+  - Users and devices can be disabled for a time. They keep their certificates, and gateways that are told refuse them.
+    Nothing is signed for that, so the token is not used.
   - Revocations take effect with the next CRL, see M(privatespace.gateway.pki_crl).
 version_added: "0.1.0"
 author:
@@ -83,6 +85,17 @@ options:
           - Since when the keys of a user with O(users[].state=absent) must be taken to have been in wrong hands
             (ISO 8601, UTC where no zone is given). Not in the future.
         type: str
+      access:
+        description:
+          - V(disabled) keeps every device of the user out, those that are issued later, too, until V(enabled). Devices
+            that are disabled by themselves stay so when their user is enabled. By default everything stays as it is.
+          - Ends with the removal of the user, whose name begins enabled when it is given again.
+        type: str
+        choices: [enabled, disabled]
+      access_reason:
+        description:
+          - Why the user is disabled, a line of at most 255 characters that is kept with it.
+        type: str
       devices:
         description:
           - The user's devices. By default one named V(default) when O(users[].state=present).
@@ -114,6 +127,16 @@ options:
               - Since when the key must be taken to have been in wrong hands (ISO 8601, UTC where no zone is given).
                 Not in the future. Only where O(users[].devices[].reason) may be given.
             type: str
+          access:
+            description:
+              - V(disabled) keeps the device out until V(enabled). By default it stays as it is.
+              - A device whose user is disabled is kept out in any case.
+            type: str
+            choices: [enabled, disabled]
+          access_reason:
+            description:
+              - Why the device is disabled, as O(users[].access_reason).
+            type: str
           csr_content:
             description:
               - A CSR (PEM) of the device's own key. Only its key is used; names and usages are decided here.
@@ -138,7 +161,14 @@ options:
     default: false
   missing_ok:
     description:
-      - Pass over users and devices to remove that never had a certificate, instead of failing.
+      - Pass over users and devices to remove that never had a certificate, and over those to disable or enable that
+        have none, instead of failing.
+    type: bool
+    default: false
+  access_only:
+    description:
+      - Issue, renew and revoke nothing, and only disable and enable what O(users[].access) and
+        O(users[].devices[].access) say. Who has no certificate that was not revoked is refused, unless O(missing_ok).
     type: bool
     default: false
   algorithm:
@@ -225,6 +255,19 @@ EXAMPLES = r"""
   no_log: true
   register: reissued
 
+- name: Keep alice out until she is back, and her phone longer
+  privatespace.gateway.pki_users:
+    hsm_module: /usr/lib/softhsm/libsofthsm2.so
+    access_only: true
+    users:
+      - name: alice
+        access: disabled
+        access_reason: on leave until May
+        devices:
+          - name: phone
+            access: disabled
+  register: disabled
+
 - name: Move carol to the authority that has taken over, and give her phone a PKCS#12
   privatespace.gateway.pki_users:
     hsm_module: /usr/lib/softhsm/libsofthsm2.so
@@ -298,6 +341,41 @@ revoked:
   type: list
   elements: dict
   sample: [{"common_name": "carol@default", "serial": "38475650183746501928374650918"}]
+devices:
+  description: Every device of every user that has a certificate which can be used, as gateways have to know them.
+  returned: success, and when the token failed in the middle
+  type: list
+  elements: dict
+  contains:
+    common_name:
+      description: The common name of its certificate.
+      type: str
+      returned: success
+    user:
+      description: The user's name.
+      type: str
+      returned: success
+    device:
+      description: The device's name.
+      type: str
+      returned: success
+    disabled:
+      description: Whether it is kept out, by itself or with its user.
+      type: bool
+      returned: success
+  sample: [{"common_name": "alice@laptop", "user": "alice", "device": "laptop", "disabled": false}]
+disabled:
+  description: The common names of those in RV(devices) that are kept out.
+  returned: success, and when the token failed in the middle
+  type: list
+  elements: str
+  sample: ["bob@phone"]
+once_disabled:
+  description:
+    - Whether a user in this call is disabled or ever was, with a device or as a whole. Gateways may hold files that say
+      so and have to be brought up to date.
+  returned: success
+  type: bool
 ca_certificate:
   description: The authority's certificate (PEM). Empty in check mode where there is no authority yet.
   returned: success
@@ -394,6 +472,7 @@ def argument_spec() -> dict[str, Any]:
         "purge": {"type": "bool", "default": False},
         "renew_retiring": {"type": "bool", "default": False},
         "missing_ok": {"type": "bool", "default": False},
+        "access_only": {"type": "bool", "default": False},
         "algorithm": {"type": "str", "choices": list(ALGORITHM_NAMES), "default": "ec-p256"},
         "validity_days": {"type": "int", "default": 365},
         "renewal_days": {"type": "int", "default": 30},

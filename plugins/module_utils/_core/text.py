@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Sequence
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 
 SHOWN_CHARACTERS = 60
+MOST_NAMES = 20
 
 
 def shown(value: str) -> str:
@@ -38,6 +40,12 @@ def require_single_line(value: str, *, what: str) -> str:
                 remedy="Give it as one line of visible characters.",
             )
     return value
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in quotation marks for an error message, at most 20 of them."""
+    told = ", ".join(f"'{name}'" for name in names[:MOST_NAMES])
+    return f"{told} and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else told
 
 
 def fingerprint(content: bytes) -> str:

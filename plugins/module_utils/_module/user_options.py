@@ -15,10 +15,12 @@ def users_option(reasons: Sequence[str]) -> dict[str, Any]:
     :param reasons: Why certificates may be revoked.
     """
     why = {"reason": {"type": "str", "choices": list(reasons)}, "invalidity_date": {"type": "str"}}
+    access = {"access": {"type": "str", "choices": ["enabled", "disabled"]}, "access_reason": {"type": "str"}}
     device = {
         "name": {"type": "str", "default": "default"},
         "reissue": {"type": "bool", "default": False},
         **why,
+        **access,
         "csr_content": {"type": "str"},
         "pkcs12_password": {"type": "str", "no_log": True},
     }
@@ -26,6 +28,7 @@ def users_option(reasons: Sequence[str]) -> dict[str, Any]:
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         **why,
+        **access,
         "devices": {"type": "list", "elements": "dict", "options": device},
     }
     return {"type": "list", "elements": "dict", "required": True, "options": user}

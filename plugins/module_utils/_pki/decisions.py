@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, Union
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices import Suspended
 
 ISSUED, RENEWED, REISSUED, KEPT = "issued", "renewed", "reissued", "kept"
 REVOKED, ALREADY_REVOKED, FAILED = "revoked", "already_revoked", "failed"
@@ -84,7 +85,19 @@ class Revoke:
     invalidity_date: datetime | None = None
 
 
-Step = Union[Issue, Revoke]
+@dataclass(frozen=True)
+class SetAccess:
+    """Disable or enable a user or a device.
+
+    :param why: What an administrator said about it, or what else led to it.
+    """
+
+    suspended: Suspended
+    disabled: bool
+    why: str = ""
+
+
+Step = Union[Issue, Revoke, SetAccess]
 
 
 @dataclass(frozen=True)

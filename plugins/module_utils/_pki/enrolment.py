@@ -14,17 +14,24 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices import describe_access
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.memory import (
     paused_garbage_collection,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import MissingLibraryError
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki import issuance, reconcile
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki import access, issuance, reconcile
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certificates import (
     CertificateSpec,
     validity,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import Issue, Revoke, Step
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import (
+    Issue,
+    Revoke,
+    SetAccess,
+    Step,
+    change_of,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.deliveries import Deliveries, partial_error
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.leaf_template import signing_function
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.names import gateway_common_name
@@ -51,10 +58,13 @@ def read_users(options: Mapping[str, Any], *, now: datetime, lenient: bool) -> W
     :raises InputError: naming everything that cannot be accepted.
     """
     issuance.check_days(validity_days=options["validity_days"], renewal_days=options["renewal_days"])
+    if options["purge"] and options["access_only"]:
+        raise InputError("The option 'purge' removes users, and nobody is removed with 'access_only'.")
 
     def read(csr_fingerprint: Callable[[str], str]) -> Wanted:
         password = options["pkcs12_password"] or ""
-        return parse_wanted(options["users"], Reading(csr_fingerprint, now, options["pkcs12"], password))
+        reading = Reading(csr_fingerprint, now, options["pkcs12"], password, options["access_only"])
+        return parse_wanted(options["users"], reading)
 
     try:
         return read(issuance.csr_fingerprint)
@@ -96,27 +106,42 @@ class UserRun:
             known += self.book.current(profile=profile.name)
             known = list({certificate.serial: certificate for certificate in known}.values())
         issuer = _issuing(self.book, profile, now) if options["renew_retiring"] else ""
-        change = reconcile.plan_users(
+        decisions = reconcile.decide_users(
             self.wanted,
             known,
             reconcile.Policy(now, options["renewal_days"], issuer),
             purge=options["purge"],
             missing_ok=options["missing_ok"],
         )
-        result = {**change.result, "ca_certificate": ca_chain(self.book)}
-        return Change(change.before, change.after, change.steps, result)
+        plan = access.plan_access(
+            self.wanted,
+            decisions,
+            known=known,
+            suspensions=self.book.suspensions(),
+            usable=self.book.usable_devices(now=now),
+            missing_ok=options["missing_ok"],
+        )
+        change = change_of(decisions)
+        result = {**change.result, **plan.result, "ca_certificate": ca_chain(self.book)}
+        before, after = {**change.before, **plan.before}, {**change.after, **plan.after}
+        return Change(before, after, (*plan.steps, *change.steps), result)
 
     @paused_garbage_collection()
     def apply(self, change: Plan) -> Mapping[str, Any]:
-        """Revoke and issue; every input is tried before.
+        """Disable, enable, revoke and issue; every input is tried before.
 
         :raises PartialError: the token did not sign all of them; what it signed is stored and in the error.
         """
+        if all(isinstance(step, SetAccess) for step in change.steps):
+            self.book.withdraw((), _access_of(change.steps))
+            return {}
         deliveries = Deliveries(change.result["ca_certificate"], self._server_key(), self.tools.random_bytes)
         job = draft(change.steps, self.book, self.tools, profile=CLIENT, days=self.options["validity_days"])
         done, failure = carry_out(change.steps, job, self.book, self.tools, keep=deliveries.keep)
         results = deliveries.results(change.result["users"], job.batch)
         self.signed.extend(issued.serial for issued in deliveries.issued)
+        disabled = access.in_force(self.book.suspensions())
+        results.update(describe_access(self.book.usable_devices(now=self.tools.clock()), disabled))
         if failure is not None:
             raise partial_error(failure, done=done, total=len(job.batch.drafts), results=results) from failure
         return results
@@ -229,7 +254,7 @@ def draft(steps: Sequence[Step], book: Book, tools: Tools, *, profile: Profile, 
 def carry_out(
     steps: Sequence[Step], job: Job, book: Book, tools: Tools, *, keep: Callable[[Sequence[issuance.Issued]], None]
 ) -> tuple[int, CollectionError | None]:
-    """Store the revocations, then sign the drafts; the token is opened before either, and only to sign.
+    """Store revocations and who is disabled, then sign the drafts; the token is opened before, and only to sign.
 
     :param keep: Takes what was signed, part by part.
     :returns: See :func:`issuance.issue_batch`.
@@ -239,10 +264,14 @@ def carry_out(
         public_key = job.certificate.public_key()
         sign = signer(job.issuer.label, public_key, pss=job.pss) if signer else None
         at = tools.clock()
-        book.revoke([issuance.withdraw(step, at=at) for step in steps if isinstance(step, Revoke)])
+        book.withdraw([issuance.withdraw(step, at=at) for step in steps if isinstance(step, Revoke)], _access_of(steps))
         if sign is None:
             return 0, None
         return issuance.issue_batch(job.batch, sign=sign, make_key=tools.make_key, ledger=ledger)
+
+
+def _access_of(steps: Sequence[Step]) -> list[SetAccess]:
+    return [step for step in steps if isinstance(step, SetAccess)]
 
 
 @contextmanager

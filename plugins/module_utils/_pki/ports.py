@@ -15,9 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Protocol
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices import Device
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.access import KnownSuspension
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.authority_plan import KnownAuthority
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_plan import CrlIdentity, KnownCrl
-from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import Known
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import Known, SetAccess
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import (
     Draft,
     Issued,
@@ -79,8 +81,14 @@ class Book(Protocol):
     def deliver(self, serials: Sequence[int]) -> None:
         """Store that certificates have left this process with their keys."""
 
-    def revoke(self, withdrawals: Sequence[Withdrawal]) -> None:
-        """Store revocations, all of them or nothing."""
+    def withdraw(self, withdrawals: Sequence[Withdrawal], access: Sequence[SetAccess] = ()) -> None:
+        """Store revocations and who is disabled and enabled, all of it or nothing."""
+
+    def suspensions(self) -> Sequence[KnownSuspension]:
+        """Every suspension that there is or was."""
+
+    def usable_devices(self, *, now: datetime) -> Sequence[Device]:
+        """The devices that have a certificate which can be used."""
 
     def issuers(self) -> Sequence[IssuerBook]:
         """What the store keeps of the CRLs of every authority that is trusted, the active one first."""

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import listed
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import (
     ALREADY_REVOKED,
     CURRENT,
@@ -44,7 +45,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.wanted i
 
 REASON_REMOVED = "cessationOfOperation"
 REASON_REISSUED = "superseded"
-MOST_NAMES = 20
 LOST = "The run that signed the certificate before it ended before it was known to be delivered: that one was revoked."
 
 
@@ -70,6 +70,13 @@ class Policy:
 def plan_users(
     wanted: Wanted, known: Sequence[Known], policy: Policy, *, purge: bool = False, missing_ok: bool = False
 ) -> Change[Step]:
+    """The change that carries out what :func:`decide_users` decides."""
+    return change_of(decide_users(wanted, known, policy, purge=purge, missing_ok=missing_ok))
+
+
+def decide_users(
+    wanted: Wanted, known: Sequence[Known], policy: Policy, *, purge: bool = False, missing_ok: bool = False
+) -> list[Decision]:
     """Compare the users that are wanted with the certificates that there are.
 
     :param known: Every certificate of the users that are named, and with ``purge`` every usable one of all users.
@@ -84,14 +91,14 @@ def plan_users(
     unknown = _unknown(wanted, decisions, known)
     if unknown and not missing_ok:
         raise StateError(
-            f"There never was a certificate for {_listed(unknown)}.",
+            f"There never was a certificate for {listed(unknown)}.",
             remedy="Correct the name, or leave it out. Nothing was changed.",
         )
     left_out = set(unknown)
     decisions = [decision for decision in decisions if decision.common_name not in left_out]
     if purge:
         decisions += _purged(decisions, by_name, now=policy.now)
-    return change_of(decisions)
+    return decisions
 
 
 def plan_certificate(wanted: WantedDevice, known: Sequence[Known], policy: Policy) -> Change[Step]:
@@ -222,11 +229,6 @@ def _unknown(wanted: Wanted, decisions: Sequence[Decision], known: Sequence[Know
         if decision.outcome == ALREADY_REVOKED and decision.certificate is None
     ]
     return [*users, *devices]
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:MOST_NAMES])
-    return f"{shown} and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else shown
 
 
 def _purged(

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Callable
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices import Suspended
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import require_single_line, shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.names import common_name, parse_user_name
 
 DEFAULT_DEVICE = "default"
 MOST_PROBLEMS = 20
+LONGEST_ACCESS_REASON = 255
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
 # Reasons of RFC 5280 that fit the certificate of a device. Left out are those of authorities, and certificateHold: what
 # is revoked here stays revoked.
@@ -65,20 +67,32 @@ class AbsentUser:
 
 
 @dataclass(frozen=True)
+class WantedAccess:
+    """A user or a device that is to be disabled or enabled; ``reason`` is a line of the administrator's."""
+
+    suspended: Suspended
+    disabled: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Wanted:
     """Everything that one run asks for.
 
     :param devices: In the order in which they were given.
     :param absent_users: Users who lose every device that they have.
+    :param access: Who is to be disabled or enabled; all others stay as they are.
     """
 
     devices: tuple[WantedDevice, ...] = ()
     absent_users: tuple[AbsentUser, ...] = ()
+    access: tuple[WantedAccess, ...] = ()
 
     @property
     def users(self) -> set[str]:
         """The names of all users that are named."""
-        return {device.user for device in self.devices} | {user.name for user in self.absent_users}
+        users = {device.user for device in self.devices} | {user.name for user in self.absent_users}
+        return users | {wish.suspended.user for wish in self.access}
 
 
 @dataclass(frozen=True)
@@ -89,20 +103,23 @@ class Reading:
     :param now: No invalidity date lies after this.
     :param pkcs12: Every device without a CSR gets a PKCS#12.
     :param pkcs12_password: The password of those that have none of their own; empty for one that is made.
+    :param access_only: Nobody is to get or to lose a certificate.
     """
 
     csr_fingerprint: CsrFingerprint
     now: datetime
     pkcs12: bool = False
     pkcs12_password: str = field(default="", repr=False)
+    access_only: bool = False
 
 
 def parse_wanted(users: Sequence[Mapping[str, Any]], reading: Reading) -> Wanted:
     """Read a list of users as Ansible gives it.
 
-    :param users: Each with ``name``, ``state`` (``present`` or ``absent``), ``reason``, ``invalidity_date`` and
-        ``devices``, each of these with ``name``, ``reissue``, ``reason``, ``invalidity_date``, ``csr_content`` and
-        ``pkcs12_password``. What is left out has its default.
+    :param users: Each with ``name``, ``state`` (``present`` or ``absent``), ``reason``, ``invalidity_date``, ``access``
+        (``enabled`` or ``disabled``), ``access_reason`` and ``devices``, each of these with ``name``, ``reissue``,
+        ``reason``, ``invalidity_date``, ``access``, ``access_reason``, ``csr_content`` and ``pkcs12_password``. What is
+        left out has its default.
     :raises InputError: naming every entry that cannot be accepted.
     """
     reader = _Reader(reading)
@@ -112,7 +129,7 @@ def parse_wanted(users: Sequence[Mapping[str, Any]], reading: Reading) -> Wanted
         reader.read_user(user)
     if reader.problems:
         raise InputError(_joined(reader.problems), remedy="Nothing was changed.")
-    return Wanted(tuple(reader.devices), tuple(reader.absent_users))
+    return Wanted(tuple(reader.devices), tuple(reader.absent_users), tuple(reader.access))
 
 
 class _Reader:
@@ -120,6 +137,7 @@ class _Reader:
         self.reading = reading
         self.devices: list[WantedDevice] = []
         self.absent_users: list[AbsentUser] = []
+        self.access: list[WantedAccess] = []
         self.problems: dict[str, None] = {}
         self._users: set[str] = set()
         self._common_names: set[str] = set()
@@ -133,6 +151,10 @@ class _Reader:
         self._users.add(name)
         present = user.get("state") != "absent"
         reason, since = self._why(user, f"The user '{name}'", allowed=not present)
+        self._read_access(user, f"The user '{name}'", Suspended(name))
+        if self.reading.access_only:
+            self._read_access_only(name, user)
+            return
         devices = user.get("devices") or ([{"name": DEFAULT_DEVICE}] if present else [])
         if not devices:
             self.absent_users.append(AbsentUser(name, reason, since))
@@ -149,6 +171,7 @@ class _Reader:
         csr, reissue = device.get("csr_content"), bool(device.get("reissue"))
         key = self._key_of(full, csr) if csr else ""
         reason, since = self._why(device, f"The device '{full}'", allowed=reissue)
+        self._read_access(device, f"The device '{full}'", Suspended(user, name))
         password = self._password_of(full, device, csr)
         self.devices.append(
             WantedDevice(
@@ -168,8 +191,34 @@ class _Reader:
         name, full = self._name_of(user, device)
         if full:
             reason, since = self._why(device, f"The device '{full}'", allowed=True)
+            self._read_access({**device, "state": "absent"}, f"The device '{full}'", Suspended(user, name))
             why = {"reason": reason or users[0], "invalidity_date": since or users[1]}
             self.devices.append(WantedDevice(user, name, full, present=False, **why))  # type: ignore[arg-type]
+
+    def _read_access_only(self, name: str, user: Mapping[str, Any]) -> None:
+        if user.get("state") == "absent":
+            self._refuse(f"The user '{name}' is to be removed, and nobody is with 'access_only'.")
+        before = len(self.access) - bool(user.get("access"))
+        for device in user.get("devices") or []:
+            short, full = self._name_of(name, device)
+            if device.get("reissue") or device.get("csr_content"):
+                self._refuse(f"The device '{full}' is to get a certificate, and nobody does with 'access_only'.")
+            if full:
+                self._read_access(device, f"The device '{full}'", Suspended(name, short))
+        if len(self.access) == before:
+            self._refuse(f"The user '{name}' is to be neither disabled nor enabled.")
+
+    def _read_access(self, entry: Mapping[str, Any], what: str, suspended: Suspended) -> None:
+        """Note that a user or a device is to be disabled or enabled."""
+        access, reason = entry.get("access"), str(entry.get("access_reason") or "")
+        if access and entry.get("state") == "absent":
+            self._refuse(f"{what} is to be removed, and cannot be {access}.")
+        if reason and access != "disabled":
+            self._refuse(f"{what} has a reason to be disabled, and is not to be.")
+        if len(reason) > LONGEST_ACCESS_REASON:
+            self._refuse(f"{what} has a reason of {len(reason)} characters; at most {LONGEST_ACCESS_REASON} are kept.")
+        if access and self._accepts(lambda: require_single_line(reason, what=f"{what}: the reason")):
+            self.access.append(WantedAccess(suspended, access == "disabled", reason))
 
     def _name_of(self, user: str, device: Mapping[str, Any]) -> tuple[str, str]:
         """The name of a device and its common name; both empty where they were refused."""

@@ -17,6 +17,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Callable, NamedTuple
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices import Suspended
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import missing_library
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.bulk import insert_many
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
@@ -47,6 +48,8 @@ CERTIFICATE_SUPERSEDED = "certificate.superseded"
 CERTIFICATES_DELIVERED = "certificates.delivered"
 CERTIFICATE_ABANDONED = "certificate.abandoned"
 CERTIFICATE_REVOKED = "certificate.revoked"
+ACCESS_DISABLED = "access.disabled"
+ACCESS_ENABLED = "access.enabled"
 CRL_INTENDED = "crl.intended"
 CRL_SIGNED = "crl.signed"
 BACKUP_BEGUN = "backup.begun"
@@ -56,7 +59,8 @@ STORE_RESTORED = "store.restored"
 class Event(NamedTuple):
     """One thing that happened.
 
-    :param subject: What it happened to: the serial of a certificate, the number of a CRL, the label of an authority.
+    :param subject: What it happened to: the serial of a certificate, the number of a CRL, the label of an authority, a
+        user, a device.
     :param detail: Further facts, fit for JSON; never a secret.
     """
 
@@ -163,6 +167,7 @@ def verify_chain(session: StoreSession) -> ChainState:
     problems: list[str] = []
     records, head = 0, BEGINNING
     told: dict[str, dict[str, str]] = {CERTIFICATE_ISSUED: {}, CERTIFICATE_REVOKED: {}}
+    access: dict[str, str] = {}
     for record in _all_records(session):
         records += 1
         problem = _problem(record, sequence=records, previous=head)
@@ -171,7 +176,9 @@ def verify_chain(session: StoreSession) -> ChainState:
         head = record["hash"]
         if record["action"] in told:
             told[record["action"]][record["subject"]] = record["detail"]
-    problems += _contradictions(session, told)
+        if record["action"] in (ACCESS_DISABLED, ACCESS_ENABLED):
+            access[record["subject"]] = record["action"]
+    problems += [*_contradictions(session, told), *_access_contradictions(session, access)]
     return ChainState(records=records, head=head, problems=tuple(problems[:MOST_PROBLEMS]))
 
 
@@ -220,3 +227,12 @@ def _contradictions(session: StoreSession, told: Mapping[str, Mapping[str, str]]
         detail = told[CERTIFICATE_ISSUED].get(serial)
         if detail is not None and json.loads(detail)["sha256"] != sha256:
             yield f"Certificate {serial} is not the one that the audit trail tells of."
+
+
+def _access_contradictions(session: StoreSession, told: Mapping[str, str]) -> Iterator[str]:
+    """Users and devices whose access is not what the trail told last."""
+    table = session.tables.suspensions
+    rows = session.read(sa.select(table.c.name, table.c.device).where(table.c.lifted_at.is_(None)))
+    disabled = {Suspended(row.name, row.device).subject for row in rows}
+    for subject in sorted(disabled ^ {subject for subject, action in told.items() if action == ACCESS_DISABLED}):
+        yield f"The store and the audit trail disagree on whether '{subject}' is disabled."

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Callable
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices import Device
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._store import (
     authorities,
     certificates,
     crls,
     issuing,
+    suspensions,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.errors import StoreMissingError
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation
@@ -30,6 +32,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows i
     Revocation,
     RevocationList,
     Signed,
+    Suspension,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
     Origin,
@@ -103,9 +106,21 @@ class AuthorityBook:
         """Store that certificates have left this process."""
         issuing.deliver_certificates(self._open(), serials)
 
-    def revoke(self, revocations: Sequence[Revocation]) -> None:
-        """Store revocations, all of them or nothing."""
-        certificates.revoke_certificates(self._open(), revocations)
+    def withdraw(self, revocations: Sequence[Revocation], access: Sequence[suspensions.AccessChange] = ()) -> None:
+        """Store revocations and who is disabled and enabled, all of it or nothing."""
+        session = self._open()
+        if revocations or access:
+            with session.transaction():
+                certificates.revoke_certificates(session, revocations)
+                suspensions.change_access(session, access)
+
+    def suspensions(self) -> tuple[Suspension, ...]:
+        """Every suspension that there is or was."""
+        return suspensions.load_suspensions(self.session) if self.session else ()
+
+    def usable_devices(self, *, now: datetime) -> tuple[Device, ...]:
+        """The devices that have a certificate which can be used."""
+        return suspensions.load_usable_devices(self.session, now=now) if self.session else ()
 
     def issuers(self) -> tuple[IssuerBook, ...]:
         """What the store keeps of the CRLs of every authority that is trusted, the active one first."""

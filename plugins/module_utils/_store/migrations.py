@@ -31,6 +31,18 @@ _TO_VERSION_2 = (
     "UPDATE certificates SET delivered_at = issued_at",
     "DROP INDEX certificates_by_name_key",
 )
+_TO_VERSION_3 = (
+    """
+    CREATE TABLE suspensions (
+        name VARCHAR(255) NOT NULL,
+        device VARCHAR(255) NOT NULL,
+        since BIGINT NOT NULL,
+        reason VARCHAR(255) NOT NULL,
+        lifted_at BIGINT,
+        PRIMARY KEY (name, device)
+    )
+    """,
+)
 
 
 def _succession_and_delivery(connection: sa.Connection) -> None:
@@ -39,8 +51,14 @@ def _succession_and_delivery(connection: sa.Connection) -> None:
         connection.execute(sa.text(statement))
 
 
+def _suspensions(connection: sa.Connection) -> None:
+    """Version 3: users and devices whose access is disabled for a time."""
+    for statement in _TO_VERSION_3:
+        connection.execute(sa.text(statement))
+
+
 # The layout that a step leads to, and the step.
-MIGRATIONS: Mapping[int, Migration] = {2: _succession_and_delivery}
+MIGRATIONS: Mapping[int, Migration] = {2: _succession_and_delivery, 3: _suspensions}
 
 
 def found_version(connection: sa.Connection) -> int | None:

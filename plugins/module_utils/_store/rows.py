@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices import Suspended
+
 INTENDED = "intended"
 REQUESTED = "requested"
 STANDBY = "standby"
@@ -142,6 +144,20 @@ class Revocation(Protocol):
 
     @property
     def entry(self) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """A user or a device that may not connect for now, or once might not.
+
+    :param reason: What the administrator said about it.
+    :param lifted_at: When it ended; ``None`` while it is in force.
+    """
+
+    suspended: Suspended
+    since: datetime
+    reason: str = ""
+    lifted_at: datetime | None = None
 
 
 @dataclass(frozen=True)

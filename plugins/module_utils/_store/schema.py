@@ -16,7 +16,7 @@ try:
 except ImportError:
     sa = missing_library("SQLAlchemy")
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SERIAL_DIGITS = 49
 NAME_CHARACTERS = 255
 FINGERPRINT_CHARACTERS = 64
@@ -32,6 +32,7 @@ class Tables:
     certificates: sa.Table
     revocations: sa.Table
     crls: sa.Table
+    suspensions: sa.Table
     audit: sa.Table
 
 
@@ -46,6 +47,7 @@ def tables() -> Tables:
         certificates=_certificates(metadata),
         revocations=_revocations(metadata),
         crls=_crls(metadata),
+        suspensions=_suspensions(metadata),
         audit=_audit(metadata),
     )
 
@@ -157,6 +159,19 @@ def _crls(metadata: sa.MetaData) -> sa.Table:
         _text("sha256", FINGERPRINT_CHARACTERS),
         sa.Column("omitted", sa.BigInteger, nullable=False, server_default="0"),
         sa.UniqueConstraint("authority_id", "number"),
+    )
+
+
+def _suspensions(metadata: sa.MetaData) -> sa.Table:
+    """Whose access is or was disabled: ``device`` is empty for a whole user, ``lifted_at`` while it is in force."""
+    return sa.Table(
+        "suspensions",
+        metadata,
+        sa.Column("name", sa.String(NAME_CHARACTERS), primary_key=True),
+        sa.Column("device", sa.String(NAME_CHARACTERS), primary_key=True),
+        _seconds("since"),
+        _text("reason"),
+        _seconds("lifted_at", nullable=True),
     )
 
 

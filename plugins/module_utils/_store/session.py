@@ -88,11 +88,14 @@ class StoreSession:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Commit what the block wrote as one change, or roll all of it back.
+        """Commit what the block wrote as one change, or roll all of it back; inside of another one, as part of that.
 
         :raises StoreError: the database refused; nothing of the block was kept.
         """
         self._require_connection()
+        if self._info.get(WRITING):
+            yield self.connection
+            return
         self._info[WRITING] = True
         try:
             with explained(self.location.shown), self.connection.begin():

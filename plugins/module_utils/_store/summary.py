@@ -10,8 +10,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices import describe_access
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import audit, authorities, certificates, crls
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import (
+    audit,
+    authorities,
+    certificates,
+    crls,
+    suspensions,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
     ABANDONED,
     INTENDED,
@@ -48,7 +55,7 @@ def summarise(
     counts = dict.fromkeys(STATES, 0)
     if session is None:
         empty: dict[str, Any] = {"authority": None, "authorities": [], "crl": None, "certificates": [], "audit": None}
-        return {"store_exists": False, "counts": counts, **empty}
+        return {"store_exists": False, "counts": counts, **empty, "suspensions": [], **describe_access((), ())}
     known = authorities.load_authorities(session)
     authority = authorities.successor_of(known, label) or authorities.find_authority(session, label)
     listed = certificates.load_all(session, names=names, expiring_after=None if include_expired else now)
@@ -60,7 +67,24 @@ def summarise(
         "certificates": [_certificate_facts(certificate, now) for certificate in listed],
         "counts": {**counts, **certificates.count_certificates(session, now=now)},
         "audit": _audit_facts(session) if check_audit else None,
+        **_access_facts(session, now),
     }
+
+
+def _access_facts(session: StoreSession, now: datetime) -> dict[str, Any]:
+    """Every device that can be used, and who is disabled since when and why."""
+    in_force = [each for each in suspensions.load_suspensions(session) if each.lifted_at is None]
+    shown = [
+        {
+            "user": each.suspended.user,
+            "device": each.suspended.device,
+            "since": each.since.isoformat(),
+            "reason": each.reason,
+        }
+        for each in in_force
+    ]
+    devices = suspensions.load_usable_devices(session, now=now)
+    return {"suspensions": shown, **describe_access(devices, [each.suspended for each in in_force])}
 
 
 def _authority_facts(authority: Authority, now: datetime) -> dict[str, Any]:

@@ -33,6 +33,8 @@ def lived(bench: Bench) -> Bench:
     for name in ("alice", "bob", "zoë"):
         bench.issue(f"{name}@laptop")
     bench.revoke(1)
+    bench.disable("bob", "zoë@laptop", why="on leave")
+    bench.enable("bob")
     sign_crl(bench, 1)
     return bench
 

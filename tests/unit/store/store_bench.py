@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._store import authorities, certificates, issuing
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices import Suspended
+from ansible_collections.privatespace.gateway.plugins.module_utils._store import (
+    authorities,
+    certificates,
+    issuing,
+    suspensions,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.location import StoreLocation
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import Authority
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.session import (
@@ -56,6 +62,20 @@ class Revocation:
     entry: bytes
 
 
+@dataclass(frozen=True)
+class Access:
+    """What is stored when somebody is disabled or enabled."""
+
+    suspended: Suspended
+    disabled: bool = True
+    why: str = ""
+
+
+def access(subject: str, *, disabled: bool = True, why: str = "") -> Access:
+    user, _at, device = subject.partition("@")
+    return Access(Suspended(user, device), disabled, why)
+
+
 @dataclass
 class Bench:
     """A store with an authority that is able to sign."""
@@ -83,6 +103,12 @@ class Bench:
     def revoke(self, *serials: int, reason: str = "superseded") -> None:
         items = [Revocation(serial, self.clock(), reason, b"entry %d;" % serial) for serial in serials]
         certificates.revoke_certificates(self.session, items)
+
+    def disable(self, *subjects: str, why: str = "") -> None:
+        suspensions.change_access(self.session, [access(subject, why=why) for subject in subjects])
+
+    def enable(self, *subjects: str, why: str = "") -> None:
+        suspensions.change_access(self.session, [access(subject, disabled=False, why=why) for subject in subjects])
 
     def states(self) -> dict[int, str]:
         table = self.session.tables.certificates
