@@ -12,7 +12,8 @@ short_description: Who is connected to an OpenVPN gateway
 version_added: 0.1.0
 description:
   - Asks every OpenVPN server process of this host, over its management socket, who is connected.
-  - Tells for each process too whether it runs and whether it has read its present configuration.
+  - Tells for each process too whether it runs, which version it is, whether it has read its present configuration,
+    and whether the kernel carries its data (data channel offload).
   - Tells which CRL is in place, and until when the gateway's certificate is valid.
 author:
   - Private Space Gateway contributors (@privatespace)
@@ -28,6 +29,12 @@ options:
     description: Seconds that one listener may take for an answer.
     type: float
     default: 5
+  answers_required:
+    description:
+      - Whether a listener that does not answer in time is an error. Otherwise its RV(listeners[].state) is V(silent),
+        and its sessions are missing from the list.
+    type: bool
+    default: true
   crl_path:
     description: Where OpenVPN reads the CRL.
     type: path
@@ -128,10 +135,18 @@ listeners:
       description: Its management socket.
       type: str
     state:
-      description: V(answered), or V(not_running), which means that it has no sessions.
+      description:
+        - V(answered), V(not_running), which means that it has no sessions, or V(silent), only where
+          O(answers_required=false).
       type: str
     pid:
-      description: The process, or V(null) where it was not found.
+      description: The process, as it says itself, or V(null) where it was not found.
+      type: int
+    version:
+      description: The version of OpenVPN that runs, as it says itself; empty where it does not answer.
+      type: str
+    connected_since:
+      description: Since when it has been ready for clients, seconds since 1970-01-01 UTC, or V(null).
       type: int
     started_at:
       description: When the process was started, seconds since 1970-01-01 UTC, or V(null).
@@ -139,13 +154,44 @@ listeners:
     stale:
       description: Whether the configuration file is newer than the process, so that a restart is due.
       type: bool
+    sessions:
+      description: How many sessions it has.
+      type: int
+    bytes_received:
+      description: Bytes that it received from all clients since it was started; C(bytes_sent) likewise.
+      type: int
+    bytes_sent:
+      description: Bytes that it sent.
+      type: int
+    dco:
+      description:
+        - V(active) where the kernel carries the data (data channel offload), V(possible) where it could,
+          V(unavailable), or V(unknown) for a listener that does not answer.
+      type: str
+    dco_reason:
+      description: Why, in words.
+      type: str
+    problems:
+      description:
+        - What is wrong with it, as sentences. Empty for a listener that answers, is the process of its unit and has
+          read its present configuration.
+      type: list
+      elements: str
   sample:
     - name: udp
       socket: /run/openvpn-server/udp.sock
       state: answered
       pid: 812
+      version: 2.6.14
+      connected_since: 1790000001
       started_at: 1790000000.21
       stale: false
+      sessions: 1
+      bytes_received: 18232
+      bytes_sent: 91021
+      dco: unavailable
+      dco_reason: the kernel has no module ovpn-dco-v2
+      problems: []
 crl:
   description: The CRLs in place, or V(null) where there is not one of each CA.
   returned: success
@@ -195,49 +241,38 @@ certificate_not_after:
   returned: success
   type: int
   sample: 1821536000
+foreign_configs:
+  description:
+    - Configurations in OpenVPN's folders that the role did not write; see
+      M(privatespace.gateway.openvpn_foreign_config).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.openvpn_files import run_openssl
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.gateway_state import Question, gather_gateway
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import report
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import inspect_crl
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import Trust, read_not_after
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import (
-    find_sockets,
-    running_processes,
-)
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import (
-    describe_listener,
-    require_answers,
-    take_snapshot,
-)
 
 
 def gather(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """Ask all listeners; one that does not answer is an error, since its sessions would be missing from the list."""
-    processes = running_processes()
-    sockets = find_sockets(parameters["management_sockets"], processes)
-    talk = partial(open_management, timeout_seconds=parameters["timeout"], is_running=processes.__contains__)
-    states = take_snapshot(sockets, open_socket=talk)
-    require_answers(states)
-    ca_path = Path(parameters["ca_path"])
-    trust = Trust(ca_path, read_optional(ca_path) or b"")
-    crl, problem = inspect_crl(read_optional(Path(parameters["crl_path"])), trust=trust, run=run_openssl)
-    return {
-        "crl": None if crl is None else crl.as_facts(),
-        "crl_problem": problem,
-        "certificate_not_after": read_not_after(read_optional(Path(parameters["certificate_path"])), run=run_openssl),
-        "sessions": [session.as_dict() for state in states for session in state.sessions],
-        "listeners": [describe_listener(state, processes.get(state.socket)) for state in states],
-    }
+    return gather_gateway(
+        Question(
+            sockets=parameters["management_sockets"],
+            timeout_seconds=parameters["timeout"],
+            answers_required=parameters["answers_required"],
+            crl_path=Path(parameters["crl_path"]),
+            ca_path=Path(parameters["ca_path"]),
+            certificate_path=Path(parameters["certificate_path"]),
+        )
+    )
 
 
 def main() -> None:
@@ -245,6 +280,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "management_sockets": {"type": "list", "elements": "path"},
+            "answers_required": {"type": "bool", "default": True},
             "crl_path": {"type": "path", "default": "/etc/openvpn/server/privatespace/crl.pem"},
             "ca_path": {"type": "path", "default": "/etc/openvpn/server/privatespace/ca.crt"},
             "certificate_path": {"type": "path", "default": "/etc/openvpn/server/privatespace/server.crt"},

@@ -18,6 +18,7 @@ OWN = "ansible_collections.privatespace.gateway.plugins."
 UTILS = f"{OWN}module_utils."
 CORE, PKI, HSM, STORE = "_core", "_pki", "_hsm", "_store"
 OPENVPN, DNS, DIAGNOSIS, HOST, MODULE = "_openvpn", "_dns", "_diagnosis", "_host", "_module"
+AGENT = "_agent"
 DOMAIN = frozenset({PKI, HSM, STORE, OPENVPN, DNS, DIAGNOSIS})
 PURE = frozenset({CORE, PKI, OPENVPN, DNS, DIAGNOSIS})
 
@@ -87,13 +88,16 @@ LAYERS = {
     STORE: Layer(own=_CORE_ONLY, libraries=("sqlalchemy",)),
     OPENVPN: Layer(own=_CORE_ONLY, without=SOCKET_MODULES),
     "_openvpn/management.py": Layer(own=_CORE_ONLY),
+    "_openvpn/qr_code.py": Layer(own=_CORE_ONLY, libraries=("segno",), without=SOCKET_MODULES),
     DNS: Layer(own=_CORE_ONLY),
     "_dns/route53.py": Layer(own=_CORE_ONLY, libraries=("boto3", "botocore")),
     "_dns/rfc2136.py": Layer(own=_CORE_ONLY, libraries=("dns",)),
     DIAGNOSIS: Layer(own=_CORE_ONLY, without=EFFECT_MODULES, calls=DYNAMIC_CALLS | EFFECT_CALLS),
     HOST: Layer(own=_CORE_ONLY),
+    # Programs that a host runs by itself, without Ansible: what a module wires together, a program does, too.
+    AGENT: Layer(own=DOMAIN | {CORE, HOST}),
     MODULE: Layer(own=frozenset({CORE, HOST}), libraries=("ansible.module_utils",)),
-    "modules": Layer(own=DOMAIN | {CORE, HOST, MODULE}, libraries=("ansible.module_utils",)),
+    "modules": Layer(own=DOMAIN | {CORE, HOST, MODULE, AGENT}, libraries=("ansible.module_utils",)),
     "filter": Layer(own=PURE, libraries=("ansible.errors",), without=_UNTOUCHED, calls=DYNAMIC_CALLS | EFFECT_CALLS),
     "doc_fragments": Layer(),
 }

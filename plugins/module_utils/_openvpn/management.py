@@ -24,7 +24,12 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
     InputError,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.status import Session, parse_status
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.status import (
+    ServerFacts,
+    Session,
+    parse_facts,
+    parse_status,
+)
 
 CHUNK_BYTES = 65536
 RETRY_SECONDS = 0.02
@@ -58,15 +63,17 @@ class Management:
 
     def sessions(self) -> tuple[Session, ...]:
         """Every session of this listener, those still in their handshake included."""
-        self._send("status 3")
-        lines: list[str] = []
-        while True:
-            line = self._line()
-            if line == "END":
-                return parse_status(lines, listener=self._listener)
-            if line.startswith("ERROR:"):
-                raise ConnectionLostError(f"The listener '{self._listener}' refused to tell its status: {shown(line)}.")
-            lines.append(line)
+        return parse_status(self._block("status 3"), listener=self._listener)
+
+    def facts(self) -> ServerFacts:
+        """Which process this is, of which version, since when it is up, and what it has carried."""
+        return parse_facts(
+            listener=self._listener,
+            pid=self._command("pid"),
+            load=self._command("load-stats"),
+            state=self._block("state"),
+            version=self._block("version"),
+        )
 
     def kill_name(self, common_name: str) -> int:
         """End every session of a common name at once, without telling the clients; returns how many there were.
@@ -95,6 +102,18 @@ class Management:
             answer = self._line()
             if answer.startswith(("SUCCESS:", "ERROR:")):
                 return answer
+
+    def _block(self, command: str) -> list[str]:
+        """The lines of an answer that ends with ``END``."""
+        self._send(command)
+        lines: list[str] = []
+        while True:
+            line = self._line()
+            if line == "END":
+                return lines
+            if line.startswith("ERROR:"):
+                raise ConnectionLostError(f"The listener '{self._listener}' refused '{command}': {shown(line)}.")
+            lines.append(line)
 
     def _send(self, line: str) -> None:
         self._deadline = time.monotonic() + self._timeout_seconds

@@ -26,6 +26,7 @@ class Process:
 
     :param started_at: Seconds since 1970-01-01 UTC.
     :param config_modified_at: When its configuration file was last written, same unit.
+    :param text: What the file holds now.
     """
 
     pid: int
@@ -33,6 +34,7 @@ class Process:
     config: Path
     started_at: float
     config_modified_at: float
+    text: str = ""
 
     @property
     def stale(self) -> bool:
@@ -71,7 +73,8 @@ def _processes(proc: Path) -> Iterator[Process]:
 
 
 def _with_socket(program: Program) -> Process | None:
-    found = _MANAGEMENT.search(program.config.read_text(encoding="utf-8", errors="replace"))
+    text = program.config.read_text(encoding="utf-8", errors="replace")
+    found = _MANAGEMENT.search(text)
     if found is None:
         return None
     return Process(
@@ -80,4 +83,5 @@ def _with_socket(program: Program) -> Process | None:
         config=program.config,
         started_at=program.started_at,
         config_modified_at=program.config.stat().st_mtime,
+        text=text,
     )

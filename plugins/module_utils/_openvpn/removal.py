@@ -30,13 +30,12 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.mana
     listener_name,
     require_common_name,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import Process
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.sessions import (
     SessionKey,
     remember,
     select_sessions,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.status import Session
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.status import ServerFacts, Session
 
 ANSWERED, NOT_RUNNING, SILENT = "answered", "not_running", "silent"
 LOOK_AGAIN_SECONDS = 0.03
@@ -81,6 +80,7 @@ class ListenerState:
     state: str
     sessions: tuple[Session, ...] = ()
     error: str = ""
+    facts: ServerFacts | None = None
 
     @property
     def name(self) -> str:
@@ -129,18 +129,6 @@ def parse_order(names: Sequence[str], *, cut_unnamed: bool, timeout_seconds: flo
     return Order(frozenset(names), cut_unnamed=cut_unnamed, timeout_seconds=timeout_seconds)
 
 
-def describe_listener(state: ListenerState, process: Process | None) -> dict[str, Any]:
-    """A listener in plain types, with what is known of its process."""
-    return {
-        "name": state.name,
-        "socket": str(state.socket),
-        "state": state.state,
-        "pid": None if process is None else process.pid,
-        "started_at": None if process is None else process.started_at,
-        "stale": process is not None and process.stale,
-    }
-
-
 def require_answers(states: Sequence[ListenerState]) -> None:
     """Raise if a listener hangs, since nobody knows then whose sessions it has.
 
@@ -149,9 +137,19 @@ def require_answers(states: Sequence[ListenerState]) -> None:
     require_gone((), states)
 
 
-def take_snapshot(sockets: Sequence[Path], *, open_socket: Open) -> tuple[ListenerState, ...]:
-    """Ask all listeners at once who is connected. One that hangs delays the others, but does not hide them."""
-    return _all_at_once(lambda path: _ask(path, open_socket), sockets)
+def look_at_sessions(path: Path, management: Conversation) -> ListenerState:
+    """What a removal has to know of a listener."""
+    return ListenerState(path, ANSWERED, management.sessions())
+
+
+def take_snapshot(
+    sockets: Sequence[Path], *, open_socket: Open, look: Callable[[Path, Any], ListenerState] = look_at_sessions
+) -> tuple[ListenerState, ...]:
+    """Ask all listeners at once who is connected. One that hangs delays the others, but does not hide them.
+
+    :param look: Asks one of them.
+    """
+    return _all_at_once(lambda path: _ask(path, open_socket, look), sockets)
 
 
 def doomed_sessions(states: Sequence[ListenerState], order: Order) -> tuple[Session, ...]:
@@ -201,22 +199,22 @@ def _all_at_once(job: Callable[[_T], _R], items: Sequence[_T]) -> tuple[_R, ...]
         return tuple(pool.map(job, items))
 
 
-def _ask(path: Path, open_socket: Open) -> ListenerState:
+def _ask(path: Path, open_socket: Open, look: Callable[[Path, Any], ListenerState]) -> ListenerState:
     try:
-        return _answer(path, open_socket)
+        return _answer(path, open_socket, look)
     except ConnectionLostError:
         # A server that is being restarted ends the conversation: what counts is the one that comes after it.
         pass
     try:
-        return _answer(path, open_socket)
+        return _answer(path, open_socket, look)
     except ConnectionLostError as error:
         return ListenerState(path, SILENT, error=str(error))
 
 
-def _answer(path: Path, open_socket: Open) -> ListenerState:
+def _answer(path: Path, open_socket: Open, look: Callable[[Path, Any], ListenerState]) -> ListenerState:
     try:
         with open_socket(path) as management:
-            return ListenerState(path, ANSWERED, management.sessions())
+            return look(path, management)
     except NotRunningError:
         return ListenerState(path, NOT_RUNNING)
     except ConnectionLostError:

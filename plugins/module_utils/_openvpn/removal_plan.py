@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import CrlFile
@@ -14,7 +15,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.proc
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import (
     ListenerState,
     Order,
-    describe_listener,
     doomed_sessions,
     require_answers,
 )
@@ -55,3 +55,15 @@ def plan_removal(
             "sessions_cut": cut,
         },
     )
+
+
+def describe_listener(state: ListenerState, process: Process | None) -> dict[str, Any]:
+    """A listener in plain types, with what is known of its process."""
+    return {
+        "name": state.name,
+        "socket": str(state.socket),
+        "state": state.state,
+        "pid": None if process is None else process.pid,
+        "started_at": None if process is None else process.started_at,
+        "stale": process is not None and process.stale,
+    }

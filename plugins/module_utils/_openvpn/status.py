@@ -1,11 +1,12 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an OpenVPN server says about its sessions: the answer to ``status 3``, as values."""
+"""What an OpenVPN server says about its sessions and itself, as values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,11 @@ _COLUMNS = {
 }
 _NUMBERS = ("bytes_received", "bytes_sent", "connected_since", "client_id")
 _PROTOCOL_PREFIXES = ("udp4:", "udp6:", "tcp4-server:", "tcp6-server:", "tcp4:", "tcp6:", "udp:", "tcp:")
+_PID = re.compile(r"SUCCESS: pid=(\d+)")
+_LOAD = re.compile(r"SUCCESS: nclients=(\d+),bytesin=(\d+),bytesout=(\d+)")
+_VERSION = re.compile(r"OpenVPN Version: OpenVPN (\S+)")
+_CONNECTED = "CONNECTED"
+_OFFLOAD = "[DCO]"
 
 
 class StatusError(CollectionError):
@@ -73,6 +79,44 @@ class Session:
     def as_dict(self) -> dict[str, Any]:
         """The same in plain types."""
         return dict(self.__dict__)
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What a server process says of itself.
+
+    :param connected_since: When it was ready for clients, seconds since 1970-01-01 UTC, or ``None`` while it is not.
+    :param offload: Whether the program was built with data channel offload.
+    :param bytes_received: From all clients since the process was started; ``bytes_sent`` likewise.
+    """
+
+    pid: int
+    version: str
+    connected_since: int | None = None
+    offload: bool = False
+    bytes_received: int = 0
+    bytes_sent: int = 0
+
+
+def parse_facts(*, listener: str, pid: str, load: str, state: Sequence[str], version: Sequence[str]) -> ServerFacts:
+    """The answers to ``pid``, ``load-stats``, ``state`` and ``version``.
+
+    :raises StatusError: one of them is not what OpenVPN answers.
+    """
+    number, carried = _PID.match(pid), _LOAD.match(load)
+    named = next(filter(None, map(_VERSION.match, version)), None)
+    if number is None or carried is None or named is None:
+        raise StatusError(f"The listener '{listener}' does not tell its process, its load or its version.")
+    moments = [line.split(",") for line in state]
+    since = [int(one[0]) for one in moments if one[1:2] == [_CONNECTED] and one[0].isdigit()]
+    return ServerFacts(
+        pid=int(number.group(1)),
+        version=named.group(1),
+        connected_since=since[-1] if since else None,
+        offload=any(_OFFLOAD in line for line in version),
+        bytes_received=int(carried.group(2)),
+        bytes_sent=int(carried.group(3)),
+    )
 
 
 def parse_status(lines: Iterable[str], *, listener: str) -> tuple[Session, ...]:

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of this gateway: listeners, sessions, CRL, certificate, and configurations that nobody manages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.links import kernel_modules, link_kinds
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.openvpn_files import run_openssl
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.units import show_units
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import inspect_crl
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import Trust, read_not_after
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.foreign_configs import find_files
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.listener_facts import (
+    Surroundings,
+    describe_listener,
+    look_at_listener,
+    unit_of,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import (
+    find_sockets,
+    running_processes,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.programs import running_programs
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import (
+    require_answers,
+    take_snapshot,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.units import PROPERTIES, Unit, parse_units
+
+FOLDER = Path("/etc/openvpn/server/privatespace")
+CONFIG_FOLDERS = (Path("/etc/openvpn"), Path("/etc/openvpn/server"), Path("/etc/openvpn/client"))
+OFFLOAD_MODULES = "ovpn"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, and where it is found.
+
+    :param sockets: Management sockets, or ``None`` for all.
+    :param timeout_seconds: How long one listener may take for an answer.
+    :param answers_required: Whether a listener that hangs is an error, rather than a line that says so.
+    """
+
+    sockets: Sequence[str] | None = None
+    timeout_seconds: float = 5.0
+    answers_required: bool = True
+    crl_path: Path = FOLDER / "crl.pem"
+    ca_path: Path = FOLDER / "ca.crt"
+    certificate_path: Path = FOLDER / "server.crt"
+
+
+def gather_gateway(question: Question) -> dict[str, Any]:
+    """Ask everything once.
+
+    :raises SurvivorError: a listener does not answer, and answers are required.
+    """
+    processes = running_processes()
+    sockets = find_sockets(question.sockets, processes)
+    talk = partial(open_management, timeout_seconds=question.timeout_seconds, is_running=processes.__contains__)
+    states = take_snapshot(sockets, open_socket=talk, look=look_at_listener)
+    if question.answers_required:
+        require_answers(states)
+    around = Surroundings(
+        processes=processes,
+        programs={program.pid: program for program in running_programs()},
+        units=_units(sockets),
+        link_kinds=link_kinds(),
+        modules=kernel_modules(OFFLOAD_MODULES),
+    )
+    return {
+        **_certificates(question),
+        "sessions": [session.as_dict() for state in states for session in state.sessions],
+        "listeners": [describe_listener(state, around) for state in states],
+        "foreign_configs": [str(path) for path in find_files(CONFIG_FOLDERS, frozenset())],
+    }
+
+
+def _units(sockets: Sequence[Path]) -> dict[str, Unit]:
+    names = [name for name in map(unit_of, sockets) if name]
+    shown = show_units(names, PROPERTIES)
+    return parse_units(names, shown) if shown else {}
+
+
+def _certificates(question: Question) -> dict[str, Any]:
+    trust = Trust(question.ca_path, read_optional(question.ca_path) or b"")
+    crl, problem = inspect_crl(read_optional(question.crl_path), trust=trust, run=run_openssl)
+    return {
+        "crl": None if crl is None else crl.as_facts(),
+        "crl_problem": problem,
+        "certificate_not_after": read_not_after(read_optional(question.certificate_path), run=run_openssl),
+    }
