@@ -3,36 +3,47 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The configuration file of one OpenVPN server process, rendered from checked values.
 
-What is left out matters as much as what is there. ``data-ciphers``, ``cipher``, ``auth``, ``tls-groups``,
-``tun-mtu``, ``mssfix``, ``sndbuf`` and ``rcvbuf`` stay at the program's defaults, which are right and age with it;
+What is left out matters as much as what is there. ``data-ciphers``, ``cipher``, ``auth`` and ``tls-groups`` stay at
+the program's defaults, which are right and age with it, and so do MTU and buffers unless they are asked for;
 compression, ``fragment`` and other topologies than ``subnet`` would switch off data channel offload;
-``duplicate-cn`` would make one certificate many people.
+``duplicate-cn`` would make one certificate many people. What clients are told is not here but in their files.
 """
 
 from __future__ import annotations
 
 import ipaddress
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import Process
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.settings import ServerSettings
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.values import Network
 
 MARKER = "# Managed by Ansible (privatespace.gateway.openvpn): what is changed here by hand will be overwritten."
 # New connections that are let in within ten seconds: after an outage everybody comes back at once.
 SMALLEST_CONNECTION_BURST = 100
-# From this version on keys always persist, and the directive is a warning.
-KEYS_PERSIST_SINCE = (2, 7)
+# From this version on, keys persist and UDP is fast without being told, and both directives are warnings; and nothing
+# is compressed any more when it is sent.
+MODERN = (2, 7)
+LEAST_IPV6_MTU = 1280
 
 
 def render_server_config(process: Process, settings: ServerSettings) -> str:
-    """The whole file for one process, ending with a newline."""
+    """The whole file for one process, ending with a newline.
+
+    :raises InputError: where a value of the process and one of the settings do not go together.
+    """
+    if process.network6 is not None and 0 < settings.tunnel_mtu < LEAST_IPV6_MTU:
+        raise InputError(
+            f"tunnel_mtu is {settings.tunnel_mtu}, but IPv6 in the tunnel of '{process.name}' needs {LEAST_IPV6_MTU}."
+        )
     sections = (
         _heading(settings),
-        _network(process),
+        _network(process, settings),
         _identity(settings),
-        _transport(process),
+        _compression(settings),
+        _transport(process, settings),
+        _sizes(process, settings),
         _life(process, settings),
-        _pushes(process, settings),
+        _second_factor(settings),
     )
     return "\n".join("\n".join(section) + "\n" for section in sections if section)
 
@@ -42,15 +53,16 @@ def _heading(settings: ServerSettings) -> list[str]:
     return [MARKER, *digests]
 
 
-def _network(process: Process) -> list[str]:
+def _network(process: Process, settings: ServerSettings) -> list[str]:
     first, last = process.dynamic_range
     lines = [
         f"port {process.port}",
-        f"proto {_server_protocol(process)}",
+        f"proto {_server_protocol(process, settings)}",
         f"dev {process.device}",
         "dev-type tun",
         "topology subnet",
         f"server {process.network.network_address} {process.network.netmask} nopool",
+        "# The rest of the network is for addresses that are given out by name.",
         f"ifconfig-pool {first} {last} {process.network.netmask}",
         f"max-clients {process.max_clients}",
     ]
@@ -63,11 +75,15 @@ def _network(process: Process) -> list[str]:
             f"ifconfig-ipv6-pool {process.pool6_base}/{process.network6.prefixlen}",
             'push "tun-ipv6"',
         ]
+    if process.port_share is not None:
+        lines.append(f"port-share {process.port_share.address} {process.port_share.port}")
     return lines
 
 
-def _server_protocol(process: Process) -> str:
-    family = "6" if isinstance(process.address, ipaddress.IPv6Address) else ""
+def _server_protocol(process: Process, settings: ServerSettings) -> str:
+    """An IPv6 socket without an address answers IPv4, too."""
+    dual_stack = process.address is None and settings.ipv6_outside
+    family = "6" if dual_stack or isinstance(process.address, ipaddress.IPv6Address) else ""
     return f"udp{family}" if process.protocol == "udp" else f"tcp{family}-server"
 
 
@@ -79,19 +95,40 @@ def _identity(settings: ServerSettings) -> list[str]:
         f"key {folder}/server.key",
         f"tls-crypt-v2 {folder}/tls-crypt-v2-server.key",
         "# Read again at the next connection after it has changed; no restart is needed.",
-        f"crl-verify {folder}/crl.pem",
+        f"crl-verify {_later_folder(settings)}/crl.pem",
         "dh none",
         "tls-version-min 1.2",
         "tls-cert-profile preferred",
         "remote-cert-tls client",
-        "allow-compression no",
     ]
 
 
-def _transport(process: Process) -> list[str]:
+def _later_folder(settings: ServerSettings) -> str:
+    """The folder of what is read after the start, as the process then sees it."""
+    return "" if settings.chroot else settings.folder
+
+
+def _compression(settings: ServerSettings) -> list[str]:
+    if settings.compression == "none":
+        return ["allow-compression no"]
+    if settings.compression == "stub":
+        return [
+            "# Clients that insist on compression are told to use its framing only; nothing is compressed.",
+            "compress migrate",
+        ]
+    return [
+        "# WARNING: whoever makes a client send chosen text reads encrypted text from the sizes of compressed packets",
+        "# (VORACLE). This also switches off data channel offload.",
+        f"allow-compression {'yes' if settings.version < MODERN else 'asym'}",
+        f"compress {settings.compression}",
+        f'push "compress {settings.compression}"',
+    ]
+
+
+def _transport(process: Process, settings: ServerSettings) -> list[str]:
     lines = [
-        "# Reordering of 30 ms must not look like a replay.",
-        "replay-window 512 15",
+        "# Packets that overtake each other must not look like a replay.",
+        f"replay-window {settings.replay_window_packets} {settings.replay_window_seconds}",
         "keepalive 10 60",
         f"connect-freq-initial {max(SMALLEST_CONNECTION_BURST, process.max_clients)} 10",
     ]
@@ -99,67 +136,59 @@ def _transport(process: Process) -> list[str]:
         return [*lines, "tcp-nodelay"]
     return [
         *lines,
-        "fast-io",
+        *(["fast-io"] if settings.version < MODERN else []),
         "# Both ends say goodbye, so that a restart costs six seconds instead of sixty.",
         "explicit-exit-notify 1",
         'push "explicit-exit-notify 1"',
     ]
 
 
+def _sizes(process: Process, settings: ServerSettings) -> list[str]:
+    tcp = process.protocol == "tcp"
+    buffer = settings.socket_buffer_bytes or (settings.path_buffer_bytes if tcp else 0)
+    wanted = (
+        ("sndbuf", buffer),
+        ("rcvbuf", buffer),
+        ("tun-mtu", settings.tunnel_mtu),
+        ("tcp-queue-limit", settings.tcp_queue_limit if tcp else 0),
+        ("bcast-buffers", settings.broadcast_buffers),
+        ("txqueuelen", settings.transmit_queue_length),
+    )
+    lines = [f"{option} {value}" for option, value in wanted if value]
+    return [*lines, f"mssfix {settings.mssfix}"] if settings.mssfix >= 0 else lines
+
+
 def _life(process: Process, settings: ServerSettings) -> list[str]:
-    lines = [
+    return [
         "reneg-sec 3600",
         "# How long an old key still works when its renegotiation was refused.",
         "tran-window 120",
-        "user nobody",
-        "group nogroup",
+        f"user {settings.service_user}",
+        f"group {settings.service_group}",
+        *([f"chroot {settings.folder}"] if settings.chroot else []),
+        *(["persist-key"] if settings.version < MODERN else []),
         "persist-tun",
-        f"client-config-dir {settings.folder}/ccd",
+        f"client-config-dir {_later_folder(settings)}/ccd/{process.name}",
+        *(["ccd-exclusive"] if settings.known_clients_only else []),
+        *(["client-to-client"] if settings.client_to_client else []),
         f"management {settings.runtime_folder}/{process.name}.sock unix",
         "management-client-user root",
         "verb 3",
     ]
-    if settings.version < KEYS_PERSIST_SINCE:
-        lines.insert(lines.index("persist-tun"), "persist-key")
-    if settings.client_to_client:
-        lines.append("client-to-client")
-    return lines
 
 
-def _pushes(process: Process, settings: ServerSettings) -> list[str]:
-    options: list[str] = []
-    if settings.full_tunnel:
-        options += _full_tunnel(process, settings)
-    options += [_route(network) for network in settings.push_routes]
-    options += [f"dhcp-option {'DNS6' if server.version == 6 else 'DNS'} {server}" for server in settings.dns_servers]
-    options += [f"dhcp-option DOMAIN {domain}" for domain in settings.dns_domains]
-    if settings.dns_servers:
-        options += _dns(settings)
-    return [f'push "{option}"' for option in options]
-
-
-def _full_tunnel(process: Process, settings: ServerSettings) -> list[str]:
-    options = ["redirect-gateway def1 ipv6"]
-    if process.network6 is None:
-        # The tunnel carries no IPv6: the client answers it "unreachable" rather than let it leave around the tunnel.
-        options.append("block-ipv6")
-    if settings.dns_servers:
-        # Windows asks every resolver it knows unless it is told not to.
-        options.append("block-outside-dns")
-    return options
-
-
-def _dns(settings: ServerSettings) -> list[str]:
-    addresses = " ".join(str(server) for server in settings.dns_servers[:8])
-    lines = [f"dns server 0 address {addresses}"]
-    if settings.dns_domains:
-        lines.append(f"dns search-domains {' '.join(settings.dns_domains)}")
-        if not settings.full_tunnel:
-            lines.append(f"dns server 0 resolve-domains {' '.join(settings.dns_domains)}")
-    return lines
-
-
-def _route(network: Network) -> str:
-    if isinstance(network, ipaddress.IPv6Network):
-        return f"route-ipv6 {network}"
-    return f"route {network.network_address} {network.netmask}"
+def _second_factor(settings: ServerSettings) -> list[str]:
+    if settings.second_factor == "none":
+        return []
+    call = " ".join(settings.second_factor_call)
+    program = (
+        f"plugin {call}"
+        if settings.second_factor == "plugin"
+        else f'script-security 2\nauth-user-pass-verify "{call}" via-file'
+    )
+    return [
+        program,
+        "# Who has shown the factor is not asked again for this long, by any process, across restarts.",
+        f"auth-gen-token {settings.second_factor_lifetime_seconds}",
+        f"auth-gen-token-secret {settings.folder}/auth-token.key",
+    ]

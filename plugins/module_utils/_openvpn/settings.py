@@ -1,70 +1,213 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all OpenVPN processes of a gateway share, as values that have been checked."""
+"""What all OpenVPN processes of a gateway share, as values that have been checked.
+
+Only what is structural is here: a change of it needs a restart. What clients are told lies in their files.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.values import (
-    Address,
-    Network,
-    parse_address,
-    parse_domain,
-    parse_network,
+    parse_boolean,
+    parse_choice,
     parse_path,
     parse_scalar,
     parse_version,
+    parse_whole_number,
 )
+
+COMPRESSIONS = ("none", "stub", "lz4-v2", "lzo")
+SECOND_FACTORS = ("none", "totp", "command", "plugin")
+TOTP_COMMAND = "/usr/local/lib/privatespace/totp_verify"
+# A socket carries about three quarters of its buffer a round trip: measured at 10 to 100 ms.
+USED_SHARE_OF_BUFFER = 0.75
+_BUFFER_STEP = 4096
+_LARGEST_BUFFER = 1 << 30
+_YEAR_SECONDS = 366 * 86400
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DIGEST = re.compile(r"[0-9a-f]{2,128}")
+# An argument that OpenVPN's parser and its own splitting of commands leave alone.
+_ARGUMENT = re.compile(r"[A-Za-z0-9@%_+=:,./-]{1,256}")
 
 
 @dataclass(frozen=True)
 class ServerSettings:
     """What all processes of a gateway share.
 
-    :param folder: Keys, certificates, CRL and client configurations, readable for an unprivileged daemon.
+    :param folder: Keys, certificates, CRL and clients' files, readable for an unprivileged daemon.
     :param runtime_folder: Where the management sockets are.
     :param version: Major and minor version of the OpenVPN that will read the configuration.
     :param loaded_files: SHA-256 of what the process reads once at its start, by file name. It is written into
         the configuration as comments: who replaces a key thereby changes the configuration, and a restart is due.
+    :param ipv6_outside: Whether a process without an address listens on IPv6, too.
+    :param socket_buffer_bytes: Of every socket; 0 leaves it to the system.
+    :param path_buffer_bytes: Of TCP sockets, computed from a path; 0 where none was measured.
+    :param tunnel_mtu: In bytes; 0 leaves it, as do the zeros below, to the program or the system.
+    :param mssfix: In bytes; -1 leaves it to the program, 0 switches it off.
+    :param second_factor: One of ``none``, ``command`` (then ``second_factor_call`` is its command line) and ``plugin``.
     """
 
     folder: str = "/etc/openvpn/server/privatespace"
     runtime_folder: str = "/run/openvpn-server"
-    full_tunnel: bool = True
-    push_routes: tuple[Network, ...] = ()
-    dns_servers: tuple[Address, ...] = ()
-    dns_domains: tuple[str, ...] = ()
-    client_to_client: bool = False
     version: tuple[int, int] = (2, 6)
     loaded_files: Mapping[str, str] = field(default_factory=dict)
+    client_to_client: bool = False
+    known_clients_only: bool = False
+    ipv6_outside: bool = False
+    socket_buffer_bytes: int = 0
+    path_buffer_bytes: int = 0
+    compression: str = "none"
+    tunnel_mtu: int = 0
+    mssfix: int = -1
+    replay_window_packets: int = 512
+    replay_window_seconds: int = 15
+    tcp_queue_limit: int = 0
+    broadcast_buffers: int = 0
+    transmit_queue_length: int = 0
+    service_user: str = "nobody"
+    service_group: str = "nogroup"
+    chroot: bool = False
+    second_factor: str = "none"
+    second_factor_call: tuple[str, ...] = ()
+    second_factor_lifetime_seconds: int = 43200
+
+
+_NUMBERS = {
+    "socket_buffer_bytes": (0, _LARGEST_BUFFER),
+    "tunnel_mtu": (0, 65535),
+    "mssfix": (-1, 65535),
+    "replay_window_packets": (0, 65536),
+    "replay_window_seconds": (0, 600),
+    "tcp_queue_limit": (0, 1 << 20),
+    "broadcast_buffers": (0, 1 << 20),
+    "transmit_queue_length": (0, 1 << 20),
+    "second_factor_lifetime_seconds": (0, _YEAR_SECONDS),
+}
+_BOOLEANS = ("client_to_client", "known_clients_only", "ipv6_outside", "chroot")
+_OTHERS = (
+    "folder", "runtime_folder", "version", "loaded_files", "compression", "measured_path", "service_user",
+    "service_group", "second_factor", "second_factor_command", "second_factor_plugin",
+)  # fmt: skip
+_SMALLEST_TUNNEL_MTU = 576
 
 
 def parse_settings(raw: Mapping[str, Any]) -> ServerSettings:
-    """Check the settings that all processes share; keys are those of :class:`ServerSettings`, all optional.
+    """Check the settings that all processes share; all of them are optional.
 
+    :param raw: The keys of :class:`ServerSettings`, with ``measured_path`` in place of ``path_buffer_bytes``, and
+        ``second_factor_command`` and ``second_factor_plugin`` in place of ``second_factor_call``.
     :raises InputError: naming the key and what is wrong with its value.
     """
-    unknown = sorted(set(raw) - set(ServerSettings.__dataclass_fields__))
+    unknown = sorted(set(map(str, raw)) - {*_NUMBERS, *_BOOLEANS, *_OTHERS})
     if unknown:
         raise InputError(f"Unknown server setting: {', '.join(map(shown, unknown))}.")
     defaults = ServerSettings()
-    return ServerSettings(
-        folder=parse_path(raw.get("folder", defaults.folder), what="folder"),
-        runtime_folder=parse_path(raw.get("runtime_folder", defaults.runtime_folder), what="runtime_folder"),
-        full_tunnel=bool(raw.get("full_tunnel", defaults.full_tunnel)),
-        push_routes=tuple(parse_network(one, what="A pushed route") for one in raw.get("push_routes") or ()),
-        dns_servers=tuple(parse_address(one, what="A DNS server") for one in raw.get("dns_servers") or ()),
-        dns_domains=tuple(parse_domain(one, what="A DNS domain") for one in raw.get("dns_domains") or ()),
-        client_to_client=bool(raw.get("client_to_client", defaults.client_to_client)),
+
+    def parsed(key: str, parse: Callable[..., Any], **options: Any) -> Any:
+        return parse(raw.get(key, getattr(defaults, key)), what=key, **options)
+
+    values: dict[str, Any] = {key: parsed(key, parse_boolean) for key in _BOOLEANS}
+    for key, (least, most) in _NUMBERS.items():
+        values[key] = parsed(key, parse_whole_number, least=least, most=most)
+    factor, call = _parse_second_factor(raw)
+    settings = ServerSettings(
+        folder=parsed("folder", parse_path),
+        runtime_folder=parsed("runtime_folder", parse_path),
         version=parse_version(raw.get("version", "2.6")),
-        loaded_files={
-            parse_scalar(name, what="A file name"): parse_scalar(digest, what="A fingerprint")
-            for name, digest in (raw.get("loaded_files") or {}).items()
-        },
+        loaded_files=_parse_loaded_files(raw.get("loaded_files") or {}),
+        path_buffer_bytes=parse_path_buffer(raw.get("measured_path") or {}),
+        compression=parsed("compression", parse_choice, choices=COMPRESSIONS),
+        service_user=parsed("service_user", _parse_user),
+        service_group=parsed("service_group", _parse_user),
+        second_factor=factor,
+        second_factor_call=call,
+        **values,
     )
+    _refuse_contradictions(settings)
+    return settings
+
+
+def parse_path_buffer(path: Any) -> int:
+    """The buffer that fills a path, in bytes: ``bandwidth x round trip / 0.75``, and nothing for an empty path.
+
+    :param path: ``{mbit, round_trip_ms}``
+    :raises InputError: for other keys, and for what is no number above zero.
+    """
+    if not isinstance(path, Mapping) or (path and set(path) != {"mbit", "round_trip_ms"}):
+        raise InputError("measured_path is not a dictionary with mbit and round_trip_ms.")
+    if not path:
+        return 0
+    for key, most in (("mbit", 100_000), ("round_trip_ms", 10_000)):
+        value = path[key]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= most:
+            raise InputError(f"measured_path: {key} is not a number above 0 and up to {most}.")
+    exact = path["mbit"] * 1e6 / 8 * path["round_trip_ms"] / 1e3 / USED_SHARE_OF_BUFFER
+    return int(min(-(-exact // _BUFFER_STEP) * _BUFFER_STEP, _LARGEST_BUFFER))
+
+
+def _parse_user(value: Any, *, what: str) -> str:
+    text = parse_scalar(value, what=what)
+    if not _USER.fullmatch(text) or text == "root":
+        raise InputError(
+            f"{what} is not the name of an unprivileged user or group: '{shown(text)}'.",
+            remedy="Use at most 31 of a-z, 0-9, '_' and '-', beginning with a letter.",
+        )
+    return text
+
+
+def _parse_loaded_files(raw: Mapping[Any, Any]) -> dict[str, str]:
+    found = {}
+    for name, digest in raw.items():
+        if not _FILE_NAME.fullmatch(parse_scalar(name, what="loaded_files: a name")):
+            raise InputError(f"loaded_files: '{shown(name)}' is not the name of a file.")
+        if not _DIGEST.fullmatch(parse_scalar(digest, what=f"loaded_files: {name}")):
+            raise InputError(f"loaded_files: {name} is not a fingerprint.")
+        found[name] = digest
+    return found
+
+
+def _parse_second_factor(raw: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    factor = parse_choice(raw.get("second_factor", "none"), what="second_factor", choices=SECOND_FACTORS)
+    given = {key: raw.get(f"second_factor_{key}") or "" for key in ("command", "plugin")}
+    for key, value in given.items():
+        if value and key != factor:
+            raise InputError(
+                f"second_factor_{key} is given, but second_factor is '{factor}'.",
+                remedy=f"Set second_factor to '{key}', or take the other away.",
+            )
+    if factor == "totp":
+        return "command", (TOTP_COMMAND,)
+    return factor, () if factor == "none" else _parse_call(given[factor], what=f"second_factor_{factor}")
+
+
+def _parse_call(value: Any, *, what: str) -> tuple[str, ...]:
+    words = parse_scalar(value, what=what).split(" ")
+    if words == [""]:
+        raise InputError(f"{what} is empty.", remedy="Give the path of a program, and its arguments.")
+    for word in words[1:]:
+        if not _ARGUMENT.fullmatch(word):
+            raise InputError(f"{what}: an argument holds what OpenVPN would take apart: '{shown(word)}'.")
+    return (parse_path(words[0], what=what), *words[1:])
+
+
+def _refuse_contradictions(settings: ServerSettings) -> None:
+    if settings.chroot and settings.second_factor != "none":
+        raise InputError(
+            "chroot and second_factor do not go together: inside there is no program that could judge the factor.",
+            remedy="Switch one of them off. The unit's sandbox is there without chroot, too.",
+        )
+    if 0 < settings.tunnel_mtu < _SMALLEST_TUNNEL_MTU:
+        raise InputError(f"tunnel_mtu is below {_SMALLEST_TUNNEL_MTU} bytes, which IPv4 needs: {settings.tunnel_mtu}.")
+    if settings.socket_buffer_bytes and settings.path_buffer_bytes:
+        raise InputError(
+            "socket_buffer_bytes and measured_path both say how large the buffers are.", remedy="Give one of them."
+        )

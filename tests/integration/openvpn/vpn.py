@@ -171,9 +171,15 @@ class Client:
 
 
 class Vpn:
-    """The server processes, and clients on demand."""
+    """The server processes, and clients on demand.
 
-    def __init__(self, *, extra: tuple[str, ...] = (), listeners: Any = LISTENERS, cores: int = 1) -> None:
+    :param extra: Lines that every server's configuration gets.
+    :param settings: For :func:`parse_settings`.
+    """
+
+    def __init__(
+        self, *, extra: tuple[str, ...] = (), listeners: Any = LISTENERS, cores: int = 1, **settings: Any
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="psgvpn", dir="/tmp"))
         self.folder.chmod(0o755)
         self.authority = Authority()
@@ -181,6 +187,7 @@ class Vpn:
         self.server_namespace = f"{self.prefix}s"
         self.listeners = plan_processes(parse_listeners(listeners), cores)
         self._extra = extra
+        self._settings = settings
         self._clients: list[Client] = []
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -218,12 +225,11 @@ class Vpn:
         (self.folder / "server.key").write_text(key)
         (self.folder / "server.key").chmod(0o600)
         self.crl_path.write_text(self.authority.crl())
-        (self.folder / "ccd").mkdir()
         command("openvpn", "--genkey", "tls-crypt-v2-server", str(self.folder / "tls-crypt-v2-server.key"))
-        settings = parse_settings(
-            {"folder": str(self.folder), "runtime_folder": str(self.folder), "full_tunnel": False}
-        )
+        paths = {"folder": str(self.folder), "runtime_folder": str(self.folder)}
+        settings = parse_settings({**paths, **self._settings})
         for listener in self.listeners:
+            (self.folder / "ccd" / listener.name).mkdir(parents=True)
             text = render_server_config(listener, settings) + "".join(f"{line}\n" for line in self._extra)
             (self.folder / f"{listener.name}.conf").write_text(text)
 

@@ -11,8 +11,10 @@ from ansible_collections.privatespace.gateway.plugins.filter import (
     openvpn_gateways,
     openvpn_listeners,
     openvpn_profile,
+    openvpn_qr_code,
     openvpn_server_config,
     openvpn_status_report,
+    openvpn_totp_uri,
 )
 
 UDP: dict[str, Any] = {"name": "udp", "protocol": "udp", "port": 1194, "network": "10.91.0.0/20"}
@@ -25,14 +27,14 @@ def run(module: Any, *arguments: Any, **options: Any) -> Any:
 
 def test_listeners_are_completed() -> None:
     assert run(openvpn_listeners, [UDP])[0]["device"] == "tun-udp"
-    assert run(openvpn_server_config, UDP, full_tunnel=False).startswith("# Managed by Ansible")
+    assert run(openvpn_server_config, UDP, chroot=True).startswith("# Managed by Ansible")
 
 
 def test_gateways_come_from_the_variables_of_hosts() -> None:
     hosts = {
         "one": {"ansible_host": "192.0.2.1"},
         "two": {"openvpn_public_address": "two.example.net", "openvpn_listeners": [{**UDP, "port": 53}]},
-        "three": {},
+        "three": {"openvpn_second_factor": "totp"},
     }
     found = run(openvpn_gateways, ["one", "two", "three"], hosts, [UDP])
     assert [(one["name"], one["address"], one["listeners"][0]["port"]) for one in found] == [
@@ -40,6 +42,7 @@ def test_gateways_come_from_the_variables_of_hosts() -> None:
         ("two", "two.example.net", 53),
         ("three", "three", 1194),
     ]
+    assert [one["second_factor"] for one in found] == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,8 @@ def test_gateways_come_from_the_variables_of_hosts() -> None:
         (openvpn_server_config, ({**UDP, "name": "x\ny"},)),
         (openvpn_profile, ({"common_name": "alice"}, [])),
         (openvpn_gateways, (["one"], {"one": {}}, [])),
+        (openvpn_qr_code, ("",)),
+        (openvpn_totp_uri, ("alice", "Example", "short")),
         (openvpn_status_report, ({"one": {"listeners": [{}]}}, 0)),
     ],
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import parse_process
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.server_config import (
     MARKER,
@@ -22,12 +25,12 @@ def lines(listener: dict[str, Any], **settings: Any) -> list[str]:
 
 
 def words(listener: dict[str, Any], **settings: Any) -> set[str]:
-    return {line.split()[0] for line in lines(listener, **settings) if line}
+    return {line.split()[0] for line in lines(listener, **settings) if line and not line.startswith("#")}
 
 
 @pytest.mark.parametrize("listener", [UDP, TCP])
 def test_what_keeps_a_gateway_safe_is_there(listener: dict[str, Any]) -> None:
-    rendered = lines(listener)
+    rendered = lines(listener, service_user="openvpn", service_group="openvpn")
     assert rendered[0] == MARKER
     for line in (
         "crl-verify /etc/openvpn/server/privatespace/crl.pem",
@@ -37,9 +40,11 @@ def test_what_keeps_a_gateway_safe_is_there(listener: dict[str, Any]) -> None:
         "allow-compression no",
         "dh none",
         "tran-window 120",
-        "user nobody",
+        "user openvpn",
+        "group openvpn",
         "management-client-user root",
         f"management /run/openvpn-server/{listener['name']}.sock unix",
+        f"client-config-dir /etc/openvpn/server/privatespace/ccd/{listener['name']}",
     ):
         assert line in rendered
 
@@ -48,18 +53,47 @@ def test_what_keeps_a_gateway_safe_is_there(listener: dict[str, Any]) -> None:
 def test_what_would_hurt_is_absent(listener: dict[str, Any]) -> None:
     never = {
         "duplicate-cn", "comp-lzo", "compress", "cipher", "data-ciphers", "fragment", "tun-mtu", "mssfix", "sndbuf",
-        "rcvbuf", "script-security", "client-to-client",
+        "rcvbuf", "script-security", "client-to-client", "chroot", "plugin", "auth-user-pass-verify", "ccd-exclusive",
+        "txqueuelen", "bcast-buffers", "tcp-queue-limit", "port-share",
     }  # fmt: skip
     assert not never & words(listener)
 
 
+def test_what_clients_are_told_is_in_their_files() -> None:
+    assert [line for line in lines(UDP) if line.startswith("push")] == ['push "explicit-exit-notify 1"']
+    assert not any(line.startswith("push") for line in lines(TCP))
+
+
 def test_each_protocol_has_its_own_settings() -> None:
     udp, tcp = words(UDP), words(TCP)
-    assert udp - tcp == {"fast-io", "explicit-exit-notify"} | {"#"} & (udp - tcp)
+    assert udp - tcp == {"fast-io", "explicit-exit-notify", "push"}
     assert tcp - udp == {"tcp-nodelay"}
-    assert "proto udp" in lines(UDP)
-    assert "proto tcp-server" in lines(TCP)
-    assert "proto udp6" in lines({**UDP, "address": "2001:db8::1"})
+
+
+@pytest.mark.parametrize(
+    ("address", "ipv6_outside", "udp", "tcp"),
+    [
+        (None, False, "proto udp", "proto tcp-server"),
+        (None, True, "proto udp6", "proto tcp6-server"),
+        ("192.0.2.1", True, "proto udp", "proto tcp-server"),
+        ("2001:db8::1", False, "proto udp6", "proto tcp6-server"),
+    ],
+)
+def test_ipv6_outside_is_answered_unless_an_address_says_otherwise(
+    address: str | None, ipv6_outside: bool, udp: str, tcp: str
+) -> None:
+    for listener, protocol in ((UDP, udp), (TCP, tcp)):
+        rendered = lines({**listener, "address": address}, ipv6_outside=ipv6_outside)
+        assert protocol in rendered
+        assert [line for line in rendered if line.startswith("local")] == ([f"local {address}"] if address else [])
+
+
+def test_static_addresses_are_left_out_of_the_pools() -> None:
+    rendered = lines({**UDP, "network6": "fd00::/64", "reserved": 100})
+    assert "server 10.91.0.0 255.255.240.0 nopool" in rendered
+    assert "ifconfig-pool 10.91.0.2 10.91.15.154 255.255.240.0" in rendered
+    assert "ifconfig-ipv6 fd00::1/64 fd00::2" in rendered
+    assert "ifconfig-ipv6-pool fd00::1000/64" in rendered
 
 
 @pytest.mark.parametrize(("clients", "burst"), [(10, 100), (2000, 2000)])
@@ -67,39 +101,109 @@ def test_everybody_may_come_back_at_once(clients: int, burst: int) -> None:
     assert f"connect-freq-initial {burst} 10" in lines({**UDP, "max_clients": clients})
 
 
-def test_persist_key_is_left_out_where_it_is_a_warning() -> None:
-    assert "persist-key" in lines(UDP, version="2.6")
-    assert "persist-key" not in lines(UDP, version="2.7")
+@pytest.mark.parametrize(
+    ("compression", "version", "expected"),
+    [
+        ("none", "2.6", ["allow-compression no"]),
+        ("stub", "2.6", ["compress migrate"]),
+        ("lz4-v2", "2.6", ["allow-compression yes", "compress lz4-v2", 'push "compress lz4-v2"']),
+        ("lzo", "2.7", ["allow-compression asym", "compress lzo", 'push "compress lzo"']),
+    ],
+)
+def test_compression_comes_with_its_warning(compression: str, version: str, expected: list[str]) -> None:
+    rendered = lines(UDP, compression=compression, version=version)
+    assert [line for line in rendered if "compress" in line.split("#")[0]] == expected
+    assert any("VORACLE" in line for line in rendered) == (compression not in ("none", "stub"))
 
 
-def test_a_full_tunnel_leaks_neither_ipv6_nor_names() -> None:
-    rendered = lines(UDP, dns_servers=["10.91.0.1"])
-    assert 'push "redirect-gateway def1 ipv6"' in rendered
-    assert 'push "block-ipv6"' in rendered
-    assert 'push "block-outside-dns"' in rendered
-    assert 'push "dhcp-option DNS 10.91.0.1"' in rendered
-    assert 'push "block-outside-dns"' not in lines(UDP)
-    assert 'push "block-ipv6"' not in lines({**UDP, "network6": "fd00::/64"})
+def test_sizes_are_there_when_they_are_asked_for() -> None:
+    asked = {
+        "tunnel_mtu": 9000, "mssfix": 0, "replay_window_packets": 1024, "replay_window_seconds": 30,
+        "tcp_queue_limit": 128, "broadcast_buffers": 512, "transmit_queue_length": 1000,
+    }  # fmt: skip
+    for line in ("tun-mtu 9000", "mssfix 0", "replay-window 1024 30", "bcast-buffers 512", "txqueuelen 1000"):
+        assert line in lines(UDP, **asked)
+    assert "tcp-queue-limit 128" in lines(TCP, **asked)
+    assert "tcp-queue-limit" not in words(UDP, **asked)
+    assert "mssfix 1200" in lines(UDP, mssfix=1200)
 
 
-def test_a_split_tunnel_asks_only_for_its_domains() -> None:
-    rendered = lines(
-        UDP, full_tunnel=False, push_routes=["10.20.0.0/16", "fd01::/48"], dns_servers=["10.20.0.53", "fd01::53"],
-        dns_domains=["corp.example"],
-    )  # fmt: skip
-    pushed = [line for line in rendered if line.startswith("push ")]
-    assert pushed == [
-        'push "explicit-exit-notify 1"',
-        'push "route 10.20.0.0 255.255.0.0"',
-        'push "route-ipv6 fd01::/48"',
-        'push "dhcp-option DNS 10.20.0.53"',
-        'push "dhcp-option DNS6 fd01::53"',
-        'push "dhcp-option DOMAIN corp.example"',
-        'push "dns server 0 address 10.20.0.53 fd01::53"',
-        'push "dns search-domains corp.example"',
-        'push "dns server 0 resolve-domains corp.example"',
-    ]
+def test_buffers_are_fixed_for_all_or_computed_for_tcp() -> None:
+    for listener in (UDP, TCP):
+        assert {"sndbuf 393216", "rcvbuf 393216"} <= set(lines(listener, socket_buffer_bytes=393216))
+    path = {"mbit": 100, "round_trip_ms": 40}
+    assert {"sndbuf 667648", "rcvbuf 667648"} <= set(lines(TCP, measured_path=path))
+    assert "sndbuf" not in words(UDP, measured_path=path)
+
+
+def test_ipv6_in_a_tunnel_that_is_too_narrow_is_refused() -> None:
+    assert "tun-mtu 1000" in lines(UDP, tunnel_mtu=1000)
+    with pytest.raises(InputError, match="needs 1280"):
+        lines({**UDP, "network6": "fd00::/64"}, tunnel_mtu=1000)
+
+
+def test_in_a_chroot_what_is_read_later_has_the_path_of_the_inside() -> None:
+    rendered = lines(UDP, chroot=True)
+    assert "chroot /etc/openvpn/server/privatespace" in rendered
+    assert "crl-verify /crl.pem" in rendered
+    assert "client-config-dir /ccd/udp" in rendered
+    assert "ca /etc/openvpn/server/privatespace/ca.crt" in rendered
+
+
+def test_a_second_factor_is_asked_for_once_in_a_while() -> None:
+    rendered = lines(UDP, second_factor="totp", second_factor_lifetime_seconds=600)
+    assert "script-security 2" in rendered
+    assert 'auth-user-pass-verify "/usr/local/lib/privatespace/totp_verify" via-file' in rendered
+    assert "auth-gen-token 600" in rendered
+    assert "auth-gen-token-secret /etc/openvpn/server/privatespace/auth-token.key" in rendered
+    command = lines(UDP, second_factor="command", second_factor_command="/usr/local/bin/ask --realm x")
+    assert 'auth-user-pass-verify "/usr/local/bin/ask --realm x" via-file' in command
+    plugin = lines(UDP, second_factor="plugin", second_factor_plugin="/usr/lib/oidc.so https://id.example/x")
+    assert "plugin /usr/lib/oidc.so https://id.example/x" in plugin
+    assert "script-security 2" not in plugin
+
+
+def test_a_web_server_may_share_the_port() -> None:
+    assert "port-share 127.0.0.1 4443" in lines({**TCP, "port_share": "127.0.0.1:4443"})
+
+
+def test_unknown_devices_are_refused_on_request() -> None:
+    assert "ccd-exclusive" in lines(UDP, known_clients_only=True)
 
 
 def test_a_new_key_changes_the_configuration() -> None:
     assert lines(UDP, loaded_files={"server.crt": "00"}) != lines(UDP, loaded_files={"server.crt": "01"})
+
+
+def options_of_2_7() -> dict[str, tuple[int, int, str]]:
+    rows = Path(__file__).with_name("openvpn-2.7-options.txt").read_text(encoding="utf-8").splitlines()[1:]
+    return {name: (int(least), int(most), state) for name, least, most, state in map(str.split, rows)}
+
+
+EVERYTHING = (
+    {},
+    {
+        "tunnel_mtu": 9000, "mssfix": 0, "tcp_queue_limit": 128, "broadcast_buffers": 512, "compression": "lz4-v2",
+        "transmit_queue_length": 1000, "socket_buffer_bytes": 393216, "ipv6_outside": True, "client_to_client": True,
+        "known_clients_only": True, "second_factor": "totp",
+    },
+    {"chroot": True, "compression": "stub"},
+    {"second_factor": "plugin", "second_factor_plugin": "/usr/lib/oidc.so https://id.example/x"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", EVERYTHING)
+@pytest.mark.parametrize("listener", [{**UDP, "network6": "fd00::/64"}, {**TCP, "port_share": "127.0.0.1:4443"}])
+def test_openvpn_2_7_knows_every_option_and_warns_of_none(listener: dict[str, Any], settings: dict[str, Any]) -> None:
+    known = options_of_2_7()
+    assert (known["fast-io"][2], known["no-replay"][2], known["proto"][2]) == ("deprecated", "removed", "known")
+    for line in lines(listener, version="2.7", **settings):
+        if line and not line.startswith("#"):
+            name, *arguments = shlex.split(line)
+            least, most, state = known[name]
+            assert least <= len(arguments) <= most, line
+            assert state == "known", line
+
+
+def test_what_2_7_ignores_is_still_there_for_2_6() -> None:
+    assert words(UDP, version="2.6") - words(UDP, version="2.7") == {"fast-io", "persist-key"}
