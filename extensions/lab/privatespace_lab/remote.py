@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from privatespace_lab.topology import container_name
 CONNECTED = "Initialization Sequence Completed"
 UNIT = "lab-vpn"
 PING_LOG = "/run/lab-ping.log"
+CAPTURE_LOG = "/run/lab-capture.log"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,27 @@ class LabHost:
         """Make the host reachable again."""
         podman("exec", container_name(self.instance, self.name), "systemctl", "start", "ssh.service")
 
+    def interface(self, address: str) -> str:
+        """The network interface that has an address; interfaces come in any order."""
+        return self.run(f"ip -oneline address show to {address} | awk '{{print $2; exit}}'")
+
+    def start_capture(self, interface: str, expression: str) -> None:
+        """Begin to write down the packets of an interface that match a ``tcpdump`` expression."""
+        self.run(
+            f"systemctl stop lab-capture 2>/dev/null; rm -f {CAPTURE_LOG}; systemd-run --quiet --collect"
+            f" --unit lab-capture sh -c {shlex.quote(self._capture_command(interface, expression))}"
+            f"; for i in $(seq 50); do grep -q 'listening on' {CAPTURE_LOG} && exit; sleep 0.1; done; exit 1"
+        )
+
+    @staticmethod
+    def _capture_command(interface: str, expression: str) -> str:
+        return f"exec tcpdump -n -l --immediate-mode -i {interface} {shlex.quote(expression)} > {CAPTURE_LOG} 2>&1"
+
+    def stop_capture(self) -> list[str]:
+        """End the capture; one line a packet."""
+        self.run("sleep 0.3; systemctl stop lab-capture; true")
+        return [line for line in self.run(f"cat {CAPTURE_LOG}").splitlines() if re.match(r"\d\d:\d\d:\d\d\.", line)]
+
     def write(self, path: str, text: str) -> None:
         """Write a file that only root can read."""
         self.run(f"umask 077 && cat > {shlex.quote(path)}", feed=text)
@@ -100,22 +123,31 @@ class Client(LabHost):
         """Copy a profile onto the device, readable by root only."""
         self.write("/etc/openvpn/profile.ovpn", profile.read_text())
 
-    def start(self, *, protocol: str, address: str) -> None:
+    def start(self, *, protocol: str, address: str, port: int | None = None, extra: Sequence[str] = ()) -> None:
         """Start the client on one gateway and protocol out of those that the profile offers.
 
+        :param port: Given, the way need not be in the profile: another address, or another port.
+        :param extra: Lines that a user of this device added to the profile.
         :raises LabError: the profile has no such remote.
         """
-        remotes = self.run("grep '^remote ' /etc/openvpn/profile.ovpn").splitlines()
-        chosen = [line for line in remotes if line.split()[1] == address and line.split()[3].startswith(protocol)]
-        if not chosen:
-            raise LabError(f"{self.name}: the profile has no remote {address} over {protocol}")
+        lines = [
+            self._find_remote(protocol, address) if port is None else render_remote(address, port, protocol),
+            *extra,
+        ]
         self.stop()
         self.run(
             "umask 077 && { grep -v '^remote ' /etc/openvpn/profile.ovpn; "
-            f"echo {shlex.quote(chosen[0])}; }} > /run/lab-vpn.conf"
+            f"printf '%s\\n' {shlex.join(lines)}; }} > /run/lab-vpn.conf"
             f" && rm -f /run/lab-vpn.log && systemd-run --quiet --collect --unit {UNIT}"
             " openvpn --config /run/lab-vpn.conf --log /run/lab-vpn.log"
         )
+
+    def _find_remote(self, protocol: str, address: str) -> str:
+        for line in self.run("grep '^remote ' /etc/openvpn/profile.ovpn").splitlines():
+            _directive, host, _port, transport = line.split()
+            if host == address and transport.startswith(protocol):
+                return line
+        raise LabError(f"{self.name}: the profile has no remote {address} over {protocol}")
 
     def stop(self) -> None:
         """End the client; no error when it does not run."""
@@ -134,12 +166,14 @@ class Client(LabHost):
             time.sleep(0.2)
         return True
 
-    def connect(self, *, protocol: str, address: str, seconds: float = 20) -> None:
-        """Start the client and wait until the tunnel stands.
+    def connect(
+        self, *, protocol: str, address: str, seconds: float = 20, port: int | None = None, extra: Sequence[str] = ()
+    ) -> None:
+        """Start the client and wait until the tunnel stands; parameters as for :meth:`start`.
 
         :raises LabError: it did not in that time; the message ends with the client's log.
         """
-        self.start(protocol=protocol, address=address)
+        self.start(protocol=protocol, address=address, port=port, extra=extra)
         if not self.is_connected_within(seconds):
             raise LabError(
                 f"{self.name}: no connection to {address} over {protocol} within {seconds:g} s:\n{self.log()[-1500:]}"
@@ -161,6 +195,12 @@ class Client(LabHost):
         """End the ping and count."""
         self.run("systemctl stop lab-ping; true")
         return parse_ping(self.run(f"cat {PING_LOG}"))
+
+
+def render_remote(address: str, port: int, protocol: str) -> str:
+    """A line for a client's configuration."""
+    family = "6" if ":" in address else ""
+    return f"remote {address} {port} {protocol}{family}{'-client' if protocol == 'tcp' else ''}"
 
 
 def parse_ping(text: str) -> PingResult:
