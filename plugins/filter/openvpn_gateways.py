@@ -32,6 +32,7 @@ def _describe(
         "name": variables.get("openvpn_gateway_name", name),
         "address": variables.get("openvpn_public_address", variables.get("ansible_host", name)),
         "listeners": [listener.as_dict() for listener in listeners],
+        "second_factor": variables.get("openvpn_second_factor", "none") != "none",
     }
 
 

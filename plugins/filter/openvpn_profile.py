@@ -20,11 +20,22 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.prof
 def openvpn_profile(
     delivery: Mapping[str, Any],
     gateways: Sequence[Mapping[str, Any]],
+    variant: str = "generic",
     poll_timeout: int = DEFAULT_POLL_TIMEOUT_SECONDS,
+    *,
+    second_factor: bool | None = None,
+    compact: bool = False,
 ) -> str:
     """One inline profile; see the documentation of the filter."""
     try:
-        return render_profile(delivery, gateways=gateways, poll_timeout_seconds=poll_timeout)
+        return render_profile(
+            delivery,
+            gateways=gateways,
+            variant=variant,
+            poll_timeout_seconds=poll_timeout,
+            second_factor=second_factor,
+            compact=compact,
+        )
     except CollectionError as error:
         raise AnsibleFilterError(f"openvpn_profile: {error}") from error
 

@@ -24,6 +24,12 @@ class MissingLibraryError(CollectionError):
     """A library is needed that this interpreter cannot import."""
 
 
+_ON_HOSTS = (
+    "The role privatespace.gateway.pki installs it: run the task with the interpreter of its environment"
+    " (ansible_python_interpreter), or install the library for this one."
+)
+
+
 class _Missing(type):
     """The type of stand-ins: attributes are stand-ins again, and calling one raises."""
 
@@ -34,12 +40,10 @@ class _Missing(type):
 
     def __call__(cls, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise MissingLibraryError(
-            f"The Python library '{cls.__mro__[-2].__name__}' is missing for {sys.executable}.",
-            remedy="The role privatespace.gateway.pki installs it: run the task with the interpreter of its environment"
-            " (ansible_python_interpreter), or install the library for this one.",
+            f"The Python library '{cls.__mro__[-2].__name__}' is missing for {sys.executable}.", remedy=cls._remedy
         )
 
 
-def missing_library(name: str) -> Any:
+def missing_library(name: str, *, remedy: str = _ON_HOSTS) -> Any:
     """A stand-in for the library of that name on PyPI: fit to be subclassed and tested against, not to be called."""
-    return _Missing(name, (), {})
+    return _Missing(name, (), {"_remedy": remedy})

@@ -13,6 +13,14 @@ from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import require_single_line, shown
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.profile_variants import (
+    BASE,
+    COMFORT,
+    GENERIC,
+    SECOND_FACTOR,
+    app_directives,
+    find_variant,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.values import (
     PROTOCOLS,
     parse_host,
@@ -22,25 +30,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.valu
 
 # OpenVPN 2.x reads at most this many "remote" lines.
 MOST_REMOTES = 64
-GATEWAY_NAME_PREFIX = "gateway-"
+# It reads at most this many bytes of a line.
+LONGEST_LINE = 255
 DEFAULT_POLL_TIMEOUT_SECONDS = 5
 _PEM_BLOCKS = re.compile(r"(-----BEGIN (?P<label>[A-Za-z0-9 -]+)-----\n[A-Za-z0-9+/=\n]+-----END (?P=label)-----\n?)+")
-_FIXED = (
-    "client",
-    "dev tun",
-    "nobind",
-    "persist-tun",
-    "resolv-retry infinite",
-    "remote-cert-tls server",
-    f"verify-x509-name {GATEWAY_NAME_PREFIX} name-prefix",
-    "tls-version-min 1.2",
-    "tls-cert-profile preferred",
-    # The gateway decides when keys are renegotiated.
-    "reneg-sec 0",
-    # Keep trying often: a gateway that comes back is found within seconds, not minutes.
-    "connect-retry 1 5",
-    "verb 3",
-)
 
 
 @dataclass(frozen=True)
@@ -82,29 +75,80 @@ def plan_remotes(gateways: Sequence[Mapping[str, Any]]) -> tuple[Remote, ...]:
     return remotes
 
 
+def plan_second_factor(gateways: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the gateways ask for a second factor; one profile cannot serve both kinds.
+
+    :param gateways: With the key ``second_factor``; without it, none.
+    :raises InputError: naming those that differ.
+    """
+    asking = [str(gateway.get("name", "?")) for gateway in gateways if gateway.get("second_factor")]
+    others = [str(gateway.get("name", "?")) for gateway in gateways if not gateway.get("second_factor")]
+    if asking and others:
+        raise InputError(
+            f"Some gateways ask for a second factor ({_names(asking)}) and some do not ({_names(others)}),"
+            " but a profile is for all of them.",
+            remedy="Set openvpn_second_factor alike for all gateways.",
+        )
+    return bool(asking)
+
+
 def render_profile(
     delivery: Mapping[str, Any],
     *,
     gateways: Sequence[Mapping[str, Any]],
+    variant: str = GENERIC,
     poll_timeout_seconds: int = DEFAULT_POLL_TIMEOUT_SECONDS,
+    second_factor: bool | None = None,
+    compact: bool = False,
 ) -> str:
     """The text of a profile. It holds the private key: treat it as one.
 
     :param delivery: ``{common_name, certificate, ca_chain, private_key, tls_crypt_v2}``, all PEM but the first;
-        ``ca_chain`` may be a list of certificates.
+        ``ca_chain`` may be a list of certificates, ``name`` may name the user.
     :param poll_timeout_seconds: How long one gateway may keep a client waiting before the next is tried.
+    :param second_factor: Whether a client asks its user for a code; ``None`` does as the gateways say.
+    :param compact: Leave out comments, and what clients do by themselves.
     :raises InputError: for a missing part or a bad value; the message never shows key material.
     """
     name = require_single_line(str(delivery.get("common_name") or "?"), what="The common name")
     if not 1 <= int(poll_timeout_seconds) <= 120:
         raise InputError("The poll timeout is not between 1 and 120 seconds.")
-    lines = [f"# {name}: this file is the key to the network, for one device only."]
-    lines += [remote.line() for remote in plan_remotes(gateways)]
-    lines += [f"server-poll-timeout {int(poll_timeout_seconds)}", *_FIXED]
+    wanted = find_variant(variant)
+    asks = plan_second_factor(gateways) if second_factor is None else second_factor
+    lines = [remote.line() for remote in plan_remotes(gateways)]
+    lines.append(f"server-poll-timeout {max(int(poll_timeout_seconds), wanted.least_poll_timeout)}")
+    without = wanted.without | COMFORT if compact else wanted.without
+    lines += [one.text for one in BASE if one.text.split()[0] not in without]
+    user = require_single_line(str(delivery.get("name") or name.partition("@")[0]), what="The user's name")
+    own = app_directives(name, user, second_factor=asks) if wanted.app else ()
+    for directive in (*wanted.directives, *own, *(SECOND_FACTOR if asks else ())):
+        lines += [directive.text] if compact or not directive.why else [f"# {directive.why}", directive.text]
+    if not compact:
+        lines.insert(0, f"# {name}: this file is the key to the network, for one device only.")
+    _refuse_long_lines(lines)
+    return "\n".join([*lines, *_inline_parts(delivery, name)]) + "\n"
+
+
+def _inline_parts(delivery: Mapping[str, Any], name: str) -> list[str]:
     parts = (("ca", "ca_chain"), ("cert", "certificate"), ("key", "private_key"), ("tls-crypt-v2", "tls_crypt_v2"))
-    for tag, key in parts:
-        lines += [f"<{tag}>", _pem(delivery.get(key), what=f"'{key}' of {name}"), f"</{tag}>"]
-    return "\n".join(lines) + "\n"
+    return [
+        line
+        for tag, key in parts
+        for line in (f"<{tag}>", _pem(delivery.get(key), what=f"'{key}' of {name}"), f"</{tag}>")
+    ]
+
+
+def _refuse_long_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        if len(line.encode()) > LONGEST_LINE:
+            raise InputError(
+                f"OpenVPN reads no line with more than {LONGEST_LINE} bytes: '{shown(line)}'.",
+                remedy="Give the gateway or the user a shorter name.",
+            )
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(map(shown, names))
 
 
 def _pem(value: str | Sequence[str] | None, *, what: str) -> str:
