@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.clients import Client
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.policy import Policy
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import Process
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.push_options import LONGEST_LINE
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.pushes import render_pushes
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.pushes import PushPolicy, render_pushes
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.values import Network
 
 MARKER = "# Managed by Ansible (privatespace.gateway.openvpn): what is changed here by hand will be overwritten."
@@ -107,18 +108,19 @@ def describe_changes(before: Mapping[str, str | None], after: Mapping[str, str |
 def _render_folder(process: Process, policy: Policy, clients: Sequence[Client], *, known_only: bool) -> dict[str, str]:
     carries_ipv6 = process.network6 is not None
     group = policy.default_group
-    rendered: dict[Any, list[str]] = {}
+    # By identity: most clients share the very object of their group, and comparing routes takes longer than rendering.
+    rendered: dict[int, list[str]] = {}
 
-    def pushed(pushes: Any) -> list[str]:
-        if pushes not in rendered:
-            rendered[pushes] = render_pushes(pushes, carries_ipv6=carries_ipv6)
-        return rendered[pushes]
+    def pushed(pushes: PushPolicy) -> list[str]:
+        if id(pushes) not in rendered:
+            rendered[id(pushes)] = [_readable(line) for line in render_pushes(pushes, carries_ipv6=carries_ipv6)]
+        return rendered[id(pushes)]
 
     everybody = pushed(policy.pushes if group is None else group.pushes)
-    files = {DEFAULT: _text([*_heading(None if group is None else group.name), *everybody], DEFAULT)}
+    files = {DEFAULT: _text([*_heading(None if group is None else group.name), *everybody])}
     for client in clients:
         if client.device.disabled or client.special or known_only:
-            files[client.common_name] = _text(_client_lines(client, process, pushed(client.pushes)), client.common_name)
+            files[client.common_name] = _text(_client_lines(client, process, pushed(client.pushes)))
     return files
 
 
@@ -149,11 +151,14 @@ def _internal_route(network: Network) -> str:
     return f"iroute {network.network_address} {network.netmask}"
 
 
-def _text(lines: Sequence[str], name: str) -> str:
-    for line in lines:
-        if len(line) > LONGEST_LINE:
-            raise InputError(f"A line of the file of {name} has {len(line)} characters; OpenVPN reads {LONGEST_LINE}.")
-    return "".join(f"{line}\n" for line in lines)
+def _readable(line: str) -> str:
+    if len(line) > LONGEST_LINE:
+        raise InputError(f"OpenVPN reads lines of {LONGEST_LINE} characters, not of {len(line)}: '{shown(line)}'.")
+    return line
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str | None:

@@ -145,4 +145,11 @@ def _client(
     for entry in entries:
         pushes = pushes.extended(entry.routes, entry.options)
     behind = {process: networks for entry in entries for process, networks in entry.behind.items()}
-    return Client(device, group, pushes, own, behind, special=bool(own or behind or pushes != everybody))
+    return Client(
+        device,
+        group,
+        pushes,
+        own,
+        behind,
+        special=bool(own or behind or (pushes is not everybody and pushes != everybody)),
+    )

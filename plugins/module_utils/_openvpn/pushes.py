@@ -110,7 +110,7 @@ def render_pushes(policy: PushPolicy, *, carries_ipv6: bool) -> list[str]:
     """
     options = [
         *(_full_tunnel(policy, carries_ipv6=carries_ipv6) if policy.full_tunnel else ()),
-        *map(_route, policy.routes),
+        *map(route_option, policy.routes),
         *_dhcp_options(policy),
         *_dns(policy),
         *policy.options,
@@ -162,7 +162,8 @@ def _domain_lines(option: str, domains: Sequence[str]) -> Iterator[str]:
         yield " ".join((option, *words))
 
 
-def _route(network: Network) -> str:
+def route_option(network: Network) -> str:
+    """The option that routes a network into the tunnel, on a client or on the server."""
     if isinstance(network, ipaddress.IPv6Network):
         return f"route-ipv6 {network}"
     return f"route {network.network_address} {network.netmask}"

@@ -15,6 +15,7 @@ import ipaddress
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import Process
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.pushes import route_option
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.settings import ServerSettings
 
 MARKER = "# Managed by Ansible (privatespace.gateway.openvpn): what is changed here by hand will be overwritten."
@@ -75,6 +76,7 @@ def _network(process: Process, settings: ServerSettings) -> list[str]:
             f"ifconfig-ipv6-pool {process.pool6_base}/{process.network6.prefixlen}",
             'push "tun-ipv6"',
         ]
+    lines += map(route_option, settings.client_networks)
     if process.port_share is not None:
         lines.append(f"port-share {process.port_share.address} {process.port_share.port}")
     return lines

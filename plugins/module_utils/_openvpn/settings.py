@@ -16,8 +16,10 @@ from typing import Any, Callable
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.values import (
+    Network,
     parse_boolean,
     parse_choice,
+    parse_network,
     parse_path,
     parse_scalar,
     parse_version,
@@ -51,6 +53,7 @@ class ServerSettings:
     :param ipv6_outside: Whether a process without an address listens on IPv6, too.
     :param socket_buffer_bytes: Of every socket; 0 leaves it to the system.
     :param path_buffer_bytes: Of TCP sockets, computed from a path; 0 where none was measured.
+    :param client_networks: Networks that lie behind clients, routed into the tunnel; their files say behind whom.
     :param tunnel_mtu: In bytes; 0 leaves it, as do the zeros below, to the program or the system.
     :param mssfix: In bytes; -1 leaves it to the program, 0 switches it off.
     :param second_factor: One of ``none``, ``command`` (then ``second_factor_call`` is its command line) and ``plugin``.
@@ -65,6 +68,7 @@ class ServerSettings:
     ipv6_outside: bool = False
     socket_buffer_bytes: int = 0
     path_buffer_bytes: int = 0
+    client_networks: tuple[Network, ...] = ()
     compression: str = "none"
     tunnel_mtu: int = 0
     mssfix: int = -1
@@ -95,7 +99,7 @@ _NUMBERS = {
 _BOOLEANS = ("client_to_client", "known_clients_only", "ipv6_outside", "chroot")
 _OTHERS = (
     "folder", "runtime_folder", "version", "loaded_files", "compression", "measured_path", "service_user",
-    "service_group", "second_factor", "second_factor_command", "second_factor_plugin",
+    "service_group", "second_factor", "second_factor_command", "second_factor_plugin", "client_networks",
 )  # fmt: skip
 _SMALLEST_TUNNEL_MTU = 576
 
@@ -125,6 +129,9 @@ def parse_settings(raw: Mapping[str, Any]) -> ServerSettings:
         version=parse_version(raw.get("version", "2.6")),
         loaded_files=_parse_loaded_files(raw.get("loaded_files") or {}),
         path_buffer_bytes=parse_path_buffer(raw.get("measured_path") or {}),
+        client_networks=tuple(
+            parse_network(one, what="A network behind a client") for one in raw.get("client_networks") or ()
+        ),
         compression=parsed("compression", parse_choice, choices=COMPRESSIONS),
         service_user=parsed("service_user", _parse_user),
         service_group=parsed("service_group", _parse_user),

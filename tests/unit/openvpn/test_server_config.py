@@ -207,3 +207,11 @@ def test_openvpn_2_7_knows_every_option_and_warns_of_none(listener: dict[str, An
 
 def test_what_2_7_ignores_is_still_there_for_2_6() -> None:
     assert words(UDP, version="2.6") - words(UDP, version="2.7") == {"fast-io", "persist-key"}
+
+
+def test_networks_behind_clients_are_routed_into_the_tunnel() -> None:
+    rendered = lines(UDP, client_networks=["192.168.7.0/24", "fd07::/64"])
+    assert "route 192.168.7.0 255.255.255.0" in rendered
+    assert "route-ipv6 fd07::/64" in rendered
+    with pytest.raises(InputError, match="behind a client is not a network"):
+        lines(UDP, client_networks=["192.168.7.1/24"])
