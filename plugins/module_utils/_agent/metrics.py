@@ -1,0 +1,44 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that writes the state of this gateway for Prometheus: ``metrics PATH``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.gateway_state import Question, gather_gateway
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import write_atomic
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.metrics import render_metrics
+
+# Another program's file, read by another user.
+MODE = 0o644
+# The management socket takes one client at a time, and a removal comes first: it waits for ten seconds.
+PATIENCE_SECONDS = 2.0
+
+
+def main(arguments: Sequence[str], *, question: Question | None = None) -> int:
+    """Gather and write; returns the exit status.
+
+    A file is written in any case: one that says that nothing could be read is what an alarm needs.
+    """
+    if len(arguments) != 1:
+        sys.stderr.write("usage: metrics PATH\n")
+        return 2
+    asked = question or Question(timeout_seconds=PATIENCE_SECONDS, answers_required=False)
+    state, problem = None, ""
+    try:
+        state = gather_gateway(asked)
+    except CollectionError as error:
+        problem = str(error)
+    try:
+        write_atomic(Path(arguments[0]), render_metrics(state, now=epoch_seconds()).encode(), mode=MODE)
+    except CollectionError as error:
+        problem = str(error)
+    if problem:
+        sys.stderr.write(f"{problem}\n")
+    return 1 if problem else 0

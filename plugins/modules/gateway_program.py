@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Python packages that a gateway needs to run programs of this collection by itself."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway_program
+short_description: Install the Python packages that a gateway runs without Ansible
+version_added: 0.1.0
+description:
+  - Puts the packages of this collection that the gateway's own programs need into a folder of the gateway, in one go.
+    They are the very files that the modules run; they need nothing but Python's standard library.
+  - Files of an earlier version that are no longer needed are removed.
+author:
+  - Private Space Gateway contributors (@privatespace)
+options:
+  path:
+    description:
+      - The folder of Python packages. Below it C(ansible_collections/privatespace/gateway) belongs to this module;
+        nothing else is touched.
+    type: path
+    default: /usr/local/lib/privatespace/python
+  state:
+    description: V(absent) removes the packages.
+    type: str
+    choices: [present, absent]
+    default: present
+attributes:
+  check_mode:
+    description: Tells which files would be written and removed.
+    support: full
+  diff_mode:
+    description: Shows fingerprints and modes of the files that differ.
+    support: full
+  platform:
+    description: Runs on the gateway, as root.
+    support: full
+    platforms: posix
+seealso:
+  - module: privatespace.gateway.openvpn_session_info
+"""
+
+EXAMPLES = r"""
+- name: Have what the gateway runs by itself
+  privatespace.gateway.gateway_program:
+    path: /usr/local/lib/privatespace/python
+"""
+
+RETURN = r"""
+files:
+  description: The files that belong there, relative to O(path).
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - ansible_collections/privatespace/gateway/plugins/module_utils/_agent/metrics.py
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent import metrics
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.python_files import (
+    ROOT,
+    PythonFile,
+    loaded_files,
+    plan_files,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.published_files import remove_file
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.python_folder import (
+    finish_python_folder,
+    read_python_files,
+    write_python_file,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
+
+# A program is installed because it is imported here, with whatever it imports itself.
+PROGRAMS = (metrics,)
+
+
+class Installation:
+    """One run."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self.folder = Path(parameters["path"])
+        self.wanted = loaded_files() if parameters["state"] == "present" and PROGRAMS else {}
+
+    def decide(self) -> Change[str]:
+        """Compare what is there with what this module has brought along."""
+        present = read_python_files(self.folder / ROOT)
+        return plan_files(
+            {str(path.relative_to(self.folder)): PythonFile(*file) for path, file in present.items()}, self.wanted
+        )
+
+    def apply(self, change: Change[str]) -> Mapping[str, Any]:
+        """Write and remove, file by file; each is whole at any moment."""
+        for name in change.steps:
+            if name in self.wanted:
+                write_python_file(self.folder / name, self.wanted[name].content, mode=self.wanted[name].mode)
+            else:
+                remove_file(self.folder / name)
+        finish_python_folder(self.folder / ROOT)
+        return {}
+
+
+def main() -> None:
+    """Read the parameters and run."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "default": "/usr/local/lib/privatespace/python"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    work = Installation(module.params)
+    run(module, work.decide, work.apply)
+
+
+if __name__ == "__main__":
+    main()
