@@ -25,6 +25,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.status import (
+    UNNAMED,
     ServerFacts,
     Session,
     parse_facts,
@@ -88,13 +89,25 @@ class Management:
     def kill_session(self, session: Session) -> None:
         """End one session that has no name any more.
 
-        By its address this happens at once. IPv6 addresses are not understood there: such a session is told to
-        leave, and the server ends it five seconds later whether it does or not.
+        By its address this happens at once, but only where the server's socket knows IPv4 alone; 2.7 wants the protocol
+        before it. If no other session lacks a name, the lack of one names it, at once, too. Else it is told to leave,
+        and the server ends it five seconds later whether it does or not.
         """
         host, _colon, port = session.real_address.rpartition(":")
-        if re.fullmatch(r"[0-9.]+", host) and self._command(f"kill {host}:{port}").startswith("SUCCESS:"):
-            return
-        self._command(f"client-kill {session.client_id}")
+        if re.fullmatch(r"[0-9.]+", host):
+            for protocol in ("", "udp:", "tcp:"):
+                if self._command(f"kill {protocol}{host}:{port}").startswith("SUCCESS:"):
+                    return
+        nameless = [one.key for one in self.sessions() if not one.named]
+        if nameless != [session.key] or not self.kill_name(UNNAMED):
+            self._command(f"client-kill {session.client_id}")
+
+    def restart_session(self, session: Session) -> None:
+        """Tell a client to connect again, to the same gateway and with what it has already been asked for.
+
+        The server ends the session five seconds later, whether the client does so or not.
+        """
+        self._command(f"client-kill {session.client_id} RESTART,[NP]")
 
     def _command(self, line: str) -> str:
         self._send(line)

@@ -1,6 +1,6 @@
 """A small VPN of real OpenVPN processes in network namespaces, which ends itself.
 
-    client namespace --- veth --- server namespace (bridge 10.77.0.1/24) with one process a listener
+    client namespace --- veth --- server namespace (bridge 10.77.0.1/24, fd77::1/64) with the processes of the listeners
 
 Every process runs under ``timeout``, so that a killed test run leaves nothing behind for long.
 """
@@ -33,7 +33,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.serv
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.settings import parse_settings
 
 LIFETIME_SECONDS = 300
-ADDRESS = "10.77.0.1"
+ADDRESS, ADDRESS6 = "10.77.0.1", "fd77::1"
 LISTENERS = (
     {"name": "udp", "protocol": "udp", "port": 1194, "network": "10.91.0.0/24", "max_clients": 20},
     {"name": "tcp", "protocol": "tcp", "port": 443, "network": "10.91.1.0/24", "max_clients": 20},
@@ -240,6 +240,7 @@ class Vpn:
             # Without an address of its own it takes the least of its ports', which changes with every new client.
             ("link", "add", "br0", "address", "02:00:00:00:00:01", "type", "bridge"),
             ("addr", "add", f"{ADDRESS}/24", "dev", "br0"),
+            ("addr", "add", f"{ADDRESS6}/64", "dev", "br0", "nodad"),
             ("link", "set", "br0", "up"),
         ):
             command("ip", "-n", self.server_namespace, *argv)
@@ -268,11 +269,12 @@ class Vpn:
                 "netns", client.namespace)  # fmt: skip
         command("ip", "-n", self.server_namespace, "link", "set", inside, "master", "br0", "up")
         command("ip", "-n", client.namespace, "addr", "add", f"10.77.0.{number}/24", "dev", outside)
+        command("ip", "-n", client.namespace, "addr", "add", f"fd77::{number:x}/64", "dev", outside, "nodad")
         command("ip", "-n", client.namespace, "link", "set", outside, "up")
         return client
 
-    def profile(self, common_name: str, protocol: str) -> Path:
-        """The profile of a new certificate, for one protocol."""
+    def profile(self, common_name: str, protocol: str, *, address: str = ADDRESS, extra: tuple[str, ...] = ()) -> Path:
+        """The profile of a new certificate, for one protocol and one address of the server, with further lines."""
         certificate, key = self.authority.issue(common_name)
         wrapped = self.folder / f"{common_name}.tls"
         server_key = str(self.folder / "tls-crypt-v2-server.key")
@@ -283,13 +285,14 @@ class Vpn:
         }  # fmt: skip
         ways = [one.as_dict() for one in self.listeners if one.protocol == protocol]
         path = self.folder / f"{common_name}.ovpn"
-        path.write_text(render_profile(delivery, gateways=[{"name": "g", "address": ADDRESS, "listeners": ways}]))
+        text = render_profile(delivery, gateways=[{"name": "g", "address": address, "listeners": ways}])
+        path.write_text("".join(f"{line}\n" for line in extra) + text)
         return path
 
-    def connect(self, common_name: str, protocol: str = "udp") -> Client:
-        """A connected client with a new certificate."""
+    def connect(self, common_name: str, protocol: str = "udp", **options: Any) -> Client:
+        """A connected client with a new certificate; options as for :meth:`profile`."""
         client = self.client()
-        self.start_client(client, self.profile(common_name, protocol))
+        self.start_client(client, self.profile(common_name, protocol, **options))
         wait_for(f"connection of {common_name}", 15, client.connected)
         return client
 

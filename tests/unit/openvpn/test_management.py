@@ -91,16 +91,45 @@ def test_a_kill_counts(talk: Talk) -> None:
             conversation.kill_name("alice:1")
 
 
+KILLED, NOT_FOUND = "SUCCESS: 1 client(s) killed\r\n", "ERROR: client not found\r\n"
+OTHER = ("UNDEF", "192.0.2.9:1", "8")
+
+
+def status(*sessions: tuple[str, str, str]) -> str:
+    """The answer to ``status 3``: a common name, a real address and a client's number each."""
+    columns = (
+        "Common Name", "Real Address", "Virtual Address", "Virtual IPv6 Address", "Bytes Received", "Bytes Sent",
+        "Connected Since (time_t)", "Username", "Client ID",
+    )  # fmt: skip
+    rows = [("HEADER", "CLIENT_LIST", *columns)]
+    rows += [
+        ("CLIENT_LIST", name, real, "10.0.0.2", "", "1", "1", "1", "UNDEF", number) for name, real, number in sessions
+    ]
+    return "".join("\t".join(row) + "\r\n" for row in rows) + "END\r\n"
+
+
 @pytest.mark.parametrize(
     ("address", "answers", "commands"),
     [
-        ("192.0.2.1:5000", ["SUCCESS: 1 client(s) killed\r\n"], ["kill 192.0.2.1:5000"]),
+        ("192.0.2.1:5000", [KILLED], ["kill 192.0.2.1:5000"]),
+        ("192.0.2.1:5000", [NOT_FOUND, KILLED], ["kill 192.0.2.1:5000", "kill udp:192.0.2.1:5000"]),
         (
             "192.0.2.1:5000",
-            ["ERROR: client not found\r\n", "SUCCESS: client-kill\r\n"],
-            ["kill 192.0.2.1:5000", "client-kill 7"],
+            [*[NOT_FOUND] * 3, status(("UNDEF", "192.0.2.1:5000", "7")), KILLED],
+            [*[f"kill {one}192.0.2.1:5000" for one in ("", "udp:", "tcp:")], "status 3", "kill UNDEF"],
         ),
-        ("2001:db8::1:5000", ["SUCCESS: client-kill command succeeded\r\n"], ["client-kill 7"]),
+        (
+            "2001:db8::1",
+            [status(("alice", "192.0.2.9:1", "8"), ("UNDEF", "2001:db8::1", "7")), KILLED],
+            ["status 3", "kill UNDEF"],
+        ),
+        ("2001:db8::1", [status(("UNDEF", "2001:db8::1", "7"), OTHER), KILLED], ["status 3", "client-kill 7"]),
+        ("2001:db8::1", [status(), KILLED], ["status 3", "client-kill 7"]),
+        (
+            "2001:db8::1",
+            [status(("UNDEF", "2001:db8::1", "7")), NOT_FOUND, KILLED],
+            ["status 3", "kill UNDEF", "client-kill 7"],
+        ),
     ],
 )
 def test_a_session_without_a_name_is_killed_by_what_it_has(
