@@ -200,9 +200,13 @@ changed_clients:
       description: What becomes of it, in words.
       type: list
       elements: str
+    summary:
+      description: Both in one line.
+      type: str
   sample:
     - common_name: bob@phone
       changes: ["moves to the group sales", "gets 10.91.12.7 on udp"]
+      summary: bob@phone moves to the group sales, gets 10.91.12.7 on udp
 disabled:
   description: Common names of the disabled devices.
   returned: success

@@ -23,9 +23,13 @@ author:
   - Private Space Gateway contributors (@privatespace)
 options:
   state:
-    description: V(absent) ends the sessions. There is no other state.
+    description:
+      - V(absent) ends the sessions of O(common_names).
+      - V(reconnected) has sessions connect again whose address in the tunnel is not the one in their device's file in
+        O(client_folder), or is one that is given out by name to others. A client is asked to, and cut after six
+        seconds.
     type: str
-    choices: [absent]
+    choices: [absent, reconnected]
     default: absent
   common_names:
     description: Whole common names; V(al) does not mean V(alice).
@@ -60,6 +64,15 @@ options:
     type: list
     elements: str
     default: []
+  processes:
+    description: For V(reconnected), the OpenVPN processes; see P(privatespace.gateway.openvpn_listeners#filter).
+    type: list
+    elements: dict
+    default: []
+  client_folder:
+    description: For V(reconnected), the folder that M(privatespace.gateway.openvpn_clients) keeps.
+    type: path
+    default: /etc/openvpn/server/privatespace/ccd
   management_sockets:
     description:
       - Unix sockets of the management interfaces. The name of the file is the name of the listener.
@@ -108,6 +121,11 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ removal.timeline }}"
 
+- name: Have devices reconnect whose group has changed
+  privatespace.gateway.openvpn_session:
+    state: reconnected
+    processes: "{{ [{'name': 'udp', 'protocol': 'udp', 'port': 1194, 'network': '10.91.0.0/20'}] }}"
+
 - name: Only put a new CRL in place
   privatespace.gateway.openvpn_session:
     crl_content: "{{ crl.crl }}"
@@ -145,7 +163,7 @@ sessions_cut:
       virtual_address: 10.91.0.2
 timeline:
   description: When things happened, in seconds since 1970-01-01 UTC by the clock of this host.
-  returned: success
+  returned: success with O(state=absent)
   type: dict
   contains:
     snapshot_at:
@@ -167,7 +185,7 @@ timeline:
     verified_at: 1790000000.1
 crl:
   description: The CRLs that were given, or V(null).
-  returned: success
+  returned: success with O(state=absent)
   type: dict
   contains:
     number:
@@ -215,7 +233,7 @@ crl:
         next_update: 1792592000
 listeners:
   description: Every listener and what it said.
-  returned: success
+  returned: success with O(state=absent)
   type: list
   elements: dict
   contains:
@@ -252,9 +270,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host import 
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
+from ansible_collections.privatespace.gateway.plugins.module_utils._module.session_options import session_options
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn import crl, processes, removal
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import CrlFile, Trust
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.reconnection import Reconnection
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal_plan import (
     INSTALL_CRL,
     plan_removal,
@@ -318,19 +338,12 @@ class Removal:
 def main() -> None:
     """Read the parameters and run."""
     module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["absent"], "default": "absent"},
-            "common_names": {"type": "list", "elements": "str", "default": []},
-            "cut_unnamed": {"type": "bool", "default": True},
-            "crl_content": {"type": "str"},
-            "crl_path": {"type": "path", "default": "/etc/openvpn/server/privatespace/crl.pem"},
-            "ca_path": {"type": "path", "default": "/etc/openvpn/server/privatespace/ca.crt"},
-            "serials": {"type": "list", "elements": "str", "default": []},
-            "management_sockets": {"type": "list", "elements": "path"},
-            "timeout": {"type": "float", "default": 10.0},
-        },
+        argument_spec=session_options(),
         supports_check_mode=True,
     )
+    if module.params["state"] == "reconnected":
+        reconnection = Reconnection(module.params, read=read_optional)
+        run(module, reconnection.decide, reconnection.apply)
     work = Removal(module.params)
     run(module, work.decide, work.apply)
 

@@ -156,16 +156,14 @@ def _changed(
         name for step in steps if step.wanted for name in (*step.write, *step.remove) if "@" in name and name[0] != "."
     }
     everybody = {process: files[client_files.DEFAULT] for process, files in wanted.items()}
-    return [
-        {
-            "common_name": name,
-            "changes": client_files.describe_changes(
-                {one: texts.get(one, {}).get(name, texts.get(one, {}).get(client_files.DEFAULT)) for one in wanted},
-                {one: files.get(name, everybody[one]) for one, files in wanted.items()},
-            ),
-        }
-        for name in sorted(names)
-    ]
+    changed = []
+    for name in sorted(names):
+        changes = client_files.describe_changes(
+            {one: texts.get(one, {}).get(name, texts.get(one, {}).get(client_files.DEFAULT)) for one in wanted},
+            {one: files.get(name, everybody[one]) for one, files in wanted.items()},
+        )
+        changed.append({"common_name": name, "changes": changes, "summary": f"{name} {', '.join(changes)}"})
+    return changed
 
 
 def _describe(client: Client) -> dict[str, Any]:

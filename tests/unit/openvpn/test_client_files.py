@@ -109,7 +109,7 @@ def test_a_disabled_device_is_refused_everywhere_and_finds_its_address_again() -
     for process in ("udp", "tcp"):
         assert [line for line in lines(after, process, "al@x") if not line.startswith("#")] == ["disable"]
     assert change.result["disabled"] == ["al@x"]
-    assert change.result["changed_clients"] == [{"common_name": "al@x", "changes": ["is disabled"]}]
+    assert [one["summary"] for one in change.result["changed_clients"]] == ["al@x is disabled"]
     moved = {**before, "udp": Folder({**before["udp"].texts, "al@x": before["udp"].texts["al@x"]})}
     again = applied(plan(after, devices=devices("al@x"), **raw), after)
     assert again == moved
