@@ -13,12 +13,12 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.status_report import render_status_report
 
 
-def openvpn_status_report(gateways: Mapping[str, Mapping[str, Any]], now: float) -> list[str]:
+def openvpn_status_report(document: Mapping[str, Any]) -> list[str]:
     """The state of all gateways for a terminal; see the documentation of the filter."""
     try:
-        return render_status_report(gateways, now=float(now))
+        return render_status_report(document)
     except (KeyError, TypeError, ValueError) as error:
-        raise AnsibleFilterError(f"openvpn_status_report: an answer of a gateway is not complete: {error!r}") from error
+        raise AnsibleFilterError(f"openvpn_status_report: this is not the document of a status: {error!r}") from error
 
 
 class FilterModule:

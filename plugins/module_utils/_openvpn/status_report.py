@@ -1,68 +1,112 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state of all gateways as lines for a terminal."""
+"""The state of all gateways as lines for a terminal: what is wrong comes first, and columns stand below each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 DAY_SECONDS = 86400
 HOUR_SECONDS = 3600
+MOST_EXPIRIES = 20
+_TITLES = ("user", "device", "gateway", "listener", "address", "from", "since (UTC)", "", "in", "out")
+_RIGHT = frozenset({7, 8, 9})
+_ENDS = {"certificate": "{}", "gateway": "certificate of {}", "crl": "CRL on {}"}
 
 
-def render_status_report(gateways: Mapping[str, Mapping[str, Any]], *, now: float) -> list[str]:
-    """Two lines and more a gateway: its health, then its sessions.
+def render_status_report(document: Mapping[str, Any]) -> list[str]:
+    """The lines.
 
-    :param gateways: Per gateway the return values of ``openvpn_session_info``; empty for one that was not asked.
-    :param now: Seconds since 1970-01-01 UTC.
+    :param document: From :func:`~.status_document.build_status`.
     """
+    now = document["generated_at"]
     lines: list[str] = []
-    for name, answer in gateways.items():
-        lines += _gateway(name, answer, now=now)
-    return lines
+    for block in document["gateways"]:
+        lines += [*_gateway(block, now=now), ""]
+    if document["users"]:
+        lines += [*_table([_TITLES, *(_user(one, now=now) for one in document["users"])], right=_RIGHT), ""]
+    return [*lines, _totals(document["totals"]), *_expiring(document["expiring"], now=now)]
 
 
-def _gateway(name: str, answer: Mapping[str, Any], *, now: float) -> Iterator[str]:
-    if "listeners" not in answer:
-        yield f"{name}  NO ANSWER: {str(answer.get('msg') or 'it was not asked').splitlines()[0]}"
-        return
-    listeners = ", ".join(_listener(listener) for listener in answer["listeners"]) or "no listener"
-    yield f"{name}  {listeners}  {_crl(answer, now=now)}  {_certificate(answer, now=now)}"
-    for session in sorted(answer["sessions"], key=lambda one: (one["common_name"], one["listener"])):
-        yield f"{name}    {_session(session, now=now)}"
+def _gateway(block: Mapping[str, Any], *, now: float) -> Iterator[str]:
+    yield f"{block['name']}  {block['health'].upper()}"
+    for problem in block["problems"]:
+        yield f"  ! {problem}"
+    for line in _table([_listener(one, now=now) for one in block["listeners"]], right=frozenset({2})):
+        yield f"  {line}"
+    if block["crl"]:
+        crl = block["crl"]
+        age, left = _span(now - crl["this_update"]), crl["next_update"] - now
+        first = f" ({crl['expires_first']})" if len(crl.get("issuers", ())) > 1 else ""
+        good = f"good for {_span(left)}{first}" if left > 0 else "EXPIRED"
+        yield f"  CRL {crl['number']}, {age} old, {good}"
+    if block["certificate_not_after"] is not None:
+        left = block["certificate_not_after"] - now
+        yield f"  certificate good for {_span(left)}" if left > 0 else "  certificate EXPIRED"
 
 
-def _listener(listener: Mapping[str, Any]) -> str:
-    state = "up" if listener["state"] == "answered" else "DOWN"
-    return f"{listener['name']} {state}" + (" (RESTART DUE)" if listener["stale"] else "")
+def _listener(one: Mapping[str, Any], *, now: float) -> tuple[str, ...]:
+    if one["state"] != "answered":
+        return one["name"], "HANGS" if one["state"] == "silent" else "DOWN", "", "", ""
+    since = one["connected_since"] or one["started_at"]
+    up = "up" if since is None else f"up {_span(now - since)}"
+    dco = f"DCO {one['dco']}" + ("" if one["dco"] == "active" else f" ({one['dco_reason']})")
+    return one["name"], up, _count(one["sessions"], "session"), f"OpenVPN {one['version']}", dco
 
 
-def _crl(answer: Mapping[str, Any], *, now: float) -> str:
-    crl = answer.get("crl")
-    if not crl:
-        return f"NO VALID CRL: {answer.get('crl_problem') or 'there is none'}"
-    left, several = crl["next_update"] - now, len(crl.get("issuers", ())) > 1
-    if left <= 0:
-        who = f"nobody with a certificate of {crl['expires_first']}" if several else "nobody"
-        return f"CRL {crl['number']} HAS EXPIRED: {who} can connect"
-    first = f" ({crl['expires_first']})" if several else ""
-    return f"CRL {crl['number']}, {_span(now - crl['this_update'])} old, good for {_span(left)}{first}"
+def _user(one: Mapping[str, Any], *, now: float) -> tuple[str, ...]:
+    since = one["connected_since"]
+    return (
+        one["user"],
+        one["device"],
+        one["gateway"],
+        one["listener"],
+        one["address"] or one["address6"] or "none yet",
+        one["from"],
+        f"{datetime.fromtimestamp(since, timezone.utc):%Y-%m-%d %H:%M}",
+        _span(now - since),
+        _amount(one["bytes_received"]),
+        _amount(one["bytes_sent"]),
+    )
 
 
-def _certificate(answer: Mapping[str, Any], *, now: float) -> str:
-    not_after = answer.get("certificate_not_after")
-    if not_after is None:
-        return "NO CERTIFICATE"
-    return f"certificate good for {_span(not_after - now)}" if not_after > now else "CERTIFICATE HAS EXPIRED"
+def _totals(totals: Mapping[str, int]) -> str:
+    ill = [f"{totals[f'gateways_{health}']} {health}" for health in ("problem", "warning")]
+    health = ", ".join(text for text in ill if not text.startswith("0 ")) or "all ok"
+    return (
+        f"{_count(totals['gateways'], 'gateway')} ({health}), "
+        f"{totals['listeners_up']} of {_count(totals['listeners'], 'listener')} up, "
+        f"{_count(totals['sessions'], 'session')} of {_count(totals['devices'], 'device')}, "
+        f"{_amount(totals['bytes_received'])} in, {_amount(totals['bytes_sent'])} out"
+    )
 
 
-def _session(session: Mapping[str, Any], *, now: float) -> str:
-    address = session["virtual_address"] or "no address yet"
-    amount = f"{_amount(session['bytes_received'])} in, {_amount(session['bytes_sent'])} out"
-    since = _span(now - session["connected_since"])
-    return f"{session['common_name']}  {session['listener']}  {address}  {session['real_address']}  {since}  {amount}"
+def _expiring(expiring: Sequence[Mapping[str, Any]], *, now: float) -> Iterator[str]:
+    for index, one in enumerate(expiring[:MOST_EXPIRIES]):
+        left = one["not_after"] - now
+        end = f"in {_span(left)}" if left > 0 else "HAS EXPIRED"
+        yield f"{'expires next' if index == 0 else '            '}  {_ENDS[one['kind']].format(one['name'])}  {end}"
+    if len(expiring) > MOST_EXPIRIES:
+        yield f"              and {len(expiring) - MOST_EXPIRIES} more within 30 days"
+
+
+def _table(rows: Sequence[Sequence[str]], *, right: frozenset[int]) -> list[str]:
+    """Rows whose columns stand below each other; numbers stand at the right."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [
+        "  ".join(
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
 def _span(seconds: float) -> str:

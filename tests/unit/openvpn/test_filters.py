@@ -13,6 +13,7 @@ from ansible_collections.privatespace.gateway.plugins.filter import (
     openvpn_profile,
     openvpn_qr_code,
     openvpn_server_config,
+    openvpn_status,
     openvpn_status_report,
     openvpn_totp_uri,
 )
@@ -54,7 +55,8 @@ def test_gateways_come_from_the_variables_of_hosts() -> None:
         (openvpn_gateways, (["one"], {"one": {}}, [])),
         (openvpn_qr_code, ("",)),
         (openvpn_totp_uri, ("alice", "Example", "short")),
-        (openvpn_status_report, ({"one": {"listeners": [{}]}}, 0)),
+        (openvpn_status, ({"one": {"listeners": [{}]}}, 0)),
+        (openvpn_status_report, ({},)),
     ],
 )
 def test_errors_name_the_filter(module: Any, arguments: tuple[Any, ...]) -> None:

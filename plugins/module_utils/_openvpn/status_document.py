@@ -1,0 +1,155 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of all gateways as one document of plain types, for programs and for the report that people read.
+
+Its keys are an interface: ``schema`` is raised when one of them changes its meaning or goes away. Moments are seconds
+since 1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+from calendar import timegm
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+SCHEMA = 1
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
+HEALTH = (PROBLEM, WARNING, OK)
+DAY_SECONDS = 86400
+EXPIRY_NOTICE_DAYS = 30
+CRL_WARNING_DAYS = 2
+CERTIFICATE_WARNING_DAYS = 14
+_LISTENER_KEYS = (
+    "name", "state", "sessions", "pid", "version", "connected_since", "started_at", "stale", "dco", "dco_reason",
+    "bytes_received", "bytes_sent", "problems",
+)  # fmt: skip
+_SESSION_KEYS = ("listener", "common_name", "connected_since", "bytes_received", "bytes_sent")
+
+
+def build_status(
+    gateways: Mapping[str, Mapping[str, Any]], *, authority: Mapping[str, Any] | None, now: float
+) -> dict[str, Any]:
+    """The whole document.
+
+    :param gateways: Per gateway the return values of ``openvpn_session_info``; empty for one that was not asked.
+    :param authority: The return values of ``pki_info``, if they could be had.
+    """
+    blocks = [_gateway(name, answer, now=now) for name, answer in gateways.items()]
+    blocks.sort(key=lambda block: HEALTH.index(block["health"]))
+    users = [_user(name, one) for name, answer in gateways.items() for one in answer.get("sessions", ())]
+    users.sort(key=lambda one: (one["user"], one["device"], one["gateway"], one["listener"]))
+    return {
+        "schema": SCHEMA,
+        "generated_at": int(now),
+        "gateways": blocks,
+        "users": users,
+        "totals": _totals(blocks, users),
+        "expiring": _expiring(blocks, authority or {}, now=now),
+    }
+
+
+def _gateway(name: str, answer: Mapping[str, Any], *, now: float) -> dict[str, Any]:
+    answered = "listeners" in answer
+    error = "" if answered else str(answer.get("msg") or "it was not asked").splitlines()[0]
+    listeners = [{key: one[key] for key in _LISTENER_KEYS} for one in answer.get("listeners", ())]
+    block: dict[str, Any] = {
+        "name": name,
+        "answered": answered,
+        "listeners": listeners,
+        "crl": answer.get("crl"),
+        "certificate_not_after": answer.get("certificate_not_after"),
+        "foreign_configs": list(answer.get("foreign_configs", ())),
+    }
+    found = list(_findings(block, answer, now=now)) if answered else [(PROBLEM, f"No answer: {error}")]
+    block["health"] = min((level for level, _text in found), key=HEALTH.index, default=OK)
+    block["problems"] = [text for _level, text in sorted(found, key=lambda one: HEALTH.index(one[0]))]
+    return block
+
+
+def _findings(block: Mapping[str, Any], answer: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
+    if not block["listeners"]:
+        yield PROBLEM, "There is no listener."
+    for one in block["listeners"]:
+        level = WARNING if one["state"] == "answered" else PROBLEM
+        for problem in one["problems"]:
+            yield level, problem
+    yield from _crl(answer, now=now)
+    yield from _certificate(block["certificate_not_after"], now=now)
+    for path in block["foreign_configs"]:
+        yield WARNING, f"Nobody manages the configuration {path}."
+
+
+def _crl(answer: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
+    crl = answer.get("crl")
+    if not crl:
+        yield PROBLEM, f"There is no valid CRL: {answer.get('crl_problem') or 'there is none'}."
+        return
+    several = len(crl.get("issuers", ())) > 1
+    who = f"nobody with a certificate of {crl['expires_first']}" if several else "nobody"
+    if crl["next_update"] <= now:
+        yield PROBLEM, f"The CRL has expired: {who} can connect."
+    elif crl["next_update"] - now < CRL_WARNING_DAYS * DAY_SECONDS:
+        yield WARNING, f"The CRL expires in {_hours(crl['next_update'] - now)}: then {who} can connect."
+
+
+def _certificate(not_after: int | None, *, now: float) -> Iterator[tuple[str, str]]:
+    if not_after is None:
+        yield PROBLEM, "There is no certificate."
+    elif not_after <= now:
+        yield PROBLEM, "The gateway's certificate has expired: nobody can connect."
+    elif not_after - now < CERTIFICATE_WARNING_DAYS * DAY_SECONDS:
+        yield WARNING, f"The gateway's certificate expires in {_hours(not_after - now)}."
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.0f} h"
+
+
+def _user(gateway: str, session: Mapping[str, Any]) -> dict[str, Any]:
+    user, _at, device = session["common_name"].rpartition("@")
+    return {
+        "gateway": gateway,
+        "user": user or device,
+        "device": device if user else "",
+        **{key: session[key] for key in _SESSION_KEYS},
+        "address": session["virtual_address"],
+        "address6": session.get("virtual_address6", ""),
+        "from": session["real_address"],
+    }
+
+
+def _totals(blocks: Sequence[Mapping[str, Any]], users: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    listeners = [one for block in blocks for one in block["listeners"]]
+    return {
+        "gateways": len(blocks),
+        **{f"gateways_{health}": sum(block["health"] == health for block in blocks) for health in HEALTH},
+        "listeners": len(listeners),
+        "listeners_up": sum(one["state"] == "answered" for one in listeners),
+        "sessions": len(users),
+        "devices": len({one["common_name"] for one in users}),
+        "bytes_received": sum(one["bytes_received"] for one in users),
+        "bytes_sent": sum(one["bytes_sent"] for one in users),
+    }
+
+
+def _expiring(blocks: Sequence[Mapping[str, Any]], authority: Mapping[str, Any], *, now: float) -> list[dict[str, Any]]:
+    """What ends soon, and in any case what ends first among gateways and CRLs; the soonest first."""
+    found: list[dict[str, Any]] = [
+        {"kind": "certificate", "name": str(one["common_name"]), "not_after": _moment(one["not_after"])}
+        for one in authority.get("certificates", ())
+        if one["state"] == "valid" and one["profile"] == "client"
+    ]
+    for block in blocks:
+        if block["certificate_not_after"] is not None:
+            found.append({"kind": "gateway", "name": block["name"], "not_after": block["certificate_not_after"]})
+        if block["crl"]:
+            found.append({"kind": "crl", "name": block["name"], "not_after": block["crl"]["next_update"]})
+    found.sort(key=lambda one: (one["not_after"], one["name"]))
+    end = now + EXPIRY_NOTICE_DAYS * DAY_SECONDS
+    return [one for index, one in enumerate(found) if index == 0 or one["not_after"] < end]
+
+
+def _moment(text: str) -> int:
+    return timegm(datetime.fromisoformat(text.replace("Z", "+00:00")).utctimetuple())
