@@ -21,8 +21,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.sett
 MARKER = "# Managed by Ansible (privatespace.gateway.openvpn): what is changed here by hand will be overwritten."
 # New connections that are let in within ten seconds: after an outage everybody comes back at once.
 SMALLEST_CONNECTION_BURST = 100
-# From this version on, keys persist and UDP is fast without being told, and both directives are warnings; and nothing
-# is compressed any more when it is sent.
+# From this version on, keys persist and UDP is fast without being told, and both directives are warnings.
 MODERN = (2, 7)
 LEAST_IPV6_MTU = 1280
 
@@ -118,13 +117,19 @@ def _compression(settings: ServerSettings) -> list[str]:
             "# Clients that insist on compression are told to use its framing only; nothing is compressed.",
             "compress migrate",
         ]
-    return [
+    lines = [
         "# WARNING: whoever makes a client send chosen text reads encrypted text from the sizes of compressed packets",
-        "# (VORACLE). This also switches off data channel offload.",
-        f"allow-compression {'yes' if settings.version < MODERN else 'asym'}",
+        "# (VORACLE). This also switches off data channel offload. The gateway unpacks, and packs nothing itself.",
+        "allow-compression asym",
         f"compress {settings.compression}",
-        f'push "compress {settings.compression}"',
     ]
+    if settings.compression == "lzo":
+        # Its framing is on every packet, so that all clients have to speak it; that of lz4-v2 is not.
+        lines += [
+            "# Clients from 2.6 on refuse this unless their profile says 'allow-compression asym'.",
+            'push "compress lzo"',
+        ]
+    return lines
 
 
 def _transport(process: Process, settings: ServerSettings) -> list[str]:

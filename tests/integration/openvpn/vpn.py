@@ -225,6 +225,9 @@ class Vpn:
         (self.folder / "server.key").write_text(key)
         (self.folder / "server.key").chmod(0o600)
         self.crl_path.write_text(self.authority.crl())
+        # In a chroot it takes the place of /tmp.
+        (self.folder / "tmp").mkdir()
+        (self.folder / "tmp").chmod(0o1777)
         command("openvpn", "--genkey", "tls-crypt-v2-server", str(self.folder / "tls-crypt-v2-server.key"))
         paths = {"folder": str(self.folder), "runtime_folder": str(self.folder)}
         settings = parse_settings({**paths, **self._settings})

@@ -101,10 +101,9 @@ def status(*sessions: tuple[str, str, str]) -> str:
         "Common Name", "Real Address", "Virtual Address", "Virtual IPv6 Address", "Bytes Received", "Bytes Sent",
         "Connected Since (time_t)", "Username", "Client ID",
     )  # fmt: skip
-    rows = [("HEADER", "CLIENT_LIST", *columns)]
-    rows += [
-        ("CLIENT_LIST", name, real, "10.0.0.2", "", "1", "1", "1", "UNDEF", number) for name, real, number in sessions
-    ]
+    rows: list[tuple[str, ...]] = [("HEADER", "CLIENT_LIST", *columns)]
+    for name, real, number in sessions:
+        rows.append(("CLIENT_LIST", name, real, "10.0.0.2", "", "1", "1", "1", "UNDEF", number))
     return "".join("\t".join(row) + "\r\n" for row in rows) + "END\r\n"
 
 

@@ -106,7 +106,7 @@ def test_everybody_may_come_back_at_once(clients: int, burst: int) -> None:
     [
         ("none", "2.6", ["allow-compression no"]),
         ("stub", "2.6", ["compress migrate"]),
-        ("lz4-v2", "2.6", ["allow-compression yes", "compress lz4-v2", 'push "compress lz4-v2"']),
+        ("lz4-v2", "2.6", ["allow-compression asym", "compress lz4-v2"]),
         ("lzo", "2.7", ["allow-compression asym", "compress lzo", 'push "compress lzo"']),
     ],
 )
@@ -167,6 +167,13 @@ def test_a_web_server_may_share_the_port() -> None:
     assert "port-share 127.0.0.1 4443" in lines({**TCP, "port_share": "127.0.0.1:4443"})
 
 
+def test_what_lies_behind_clients_is_sent_into_the_tunnel() -> None:
+    rendered = lines(UDP, client_networks=["10.20.0.0/16", "fd01::/48"])
+    assert {"route 10.20.0.0 255.255.0.0", "route-ipv6 fd01::/48"} <= set(rendered)
+    with pytest.raises(InputError):
+        lines(UDP, client_networks=["10.20.0.0/16\nup x"])
+
+
 def test_unknown_devices_are_refused_on_request() -> None:
     assert "ccd-exclusive" in lines(UDP, known_clients_only=True)
 
@@ -180,7 +187,7 @@ def options_of_2_7() -> dict[str, tuple[int, int, str]]:
     return {name: (int(least), int(most), state) for name, least, most, state in map(str.split, rows)}
 
 
-EVERYTHING = (
+EVERYTHING: tuple[dict[str, Any], ...] = (
     {},
     {
         "tunnel_mtu": 9000, "mssfix": 0, "tcp_queue_limit": 128, "broadcast_buffers": 512, "compression": "lz4-v2",
