@@ -14,10 +14,12 @@ class Options:
     """What was asked of a benchmark.
 
     :param quick: Smaller sizes: under 45 seconds instead of under five minutes.
+    :param knobs: Of a benchmark that has settings to try: those, in place of the usual rows.
     """
 
     json: bool
     quick: bool
+    knobs: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Row:
     :param floor: What nobody can leave out; ``None`` where there is none.
     :param more: What else was measured, by its name with its unit.
     :param less_is_better: False for a rate.
+    :param paired_ratio: The median of the ratios of the rounds, where each round measured both.
     """
 
     name: str
@@ -40,10 +43,13 @@ class Row:
     floor: float | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
     less_is_better: bool = True
+    paired_ratio: float | None = None
 
     @property
     def ratio_to_peer(self) -> float | None:
         """How many times better than the peer; above 1 is better."""
+        if self.paired_ratio is not None:
+            return self.paired_ratio
         return self._ratio(self.peer, self.ours)
 
     @property
@@ -72,13 +78,18 @@ class Row:
         }
 
 
-def parse_options(name: str, description: str = "") -> Options:
-    """The options that every benchmark takes."""
+def parse_options(name: str, description: str = "", *, knobs: str = "") -> Options:
+    """The options that every benchmark takes.
+
+    :param knobs: What ``--knobs`` does, for the benchmark that has it.
+    """
     parser = argparse.ArgumentParser(prog=f"./lab bench {name}", description=description)
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, under 45 seconds")
+    if knobs:
+        parser.add_argument("--knobs", action="store_true", help=knobs)
     arguments = parser.parse_args()
-    return Options(json=arguments.json, quick=arguments.quick)
+    return Options(json=arguments.json, quick=arguments.quick, knobs=bool(knobs) and arguments.knobs)
 
 
 @dataclass
@@ -114,7 +125,9 @@ def _number(value: float | None) -> str:
 
 
 def _ratio(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def _shown(value: Any) -> str:
