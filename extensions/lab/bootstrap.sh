@@ -5,7 +5,7 @@
 LAB_PACKAGES=(
     podman crun conmon netavark aardvark-dns iptables mmdebstrap zstd ca-certificates
     openssh-client iproute2 nftables openvpn iperf3 openssl softhsm2 opensc gnutls-bin
-    postgresql easy-rsa zbar-tools
+    postgresql easy-rsa zbar-tools gcc libc6-dev
 )
 LAB_DISK_GIB=5
 

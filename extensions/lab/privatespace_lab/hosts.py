@@ -22,9 +22,10 @@ import yaml
 from privatespace_lab import topology
 from privatespace_lab.engine import STATE, LabError, podman, run, say, write_text
 from privatespace_lab.image import Recipe, ensure_images, load_recipe
-from privatespace_lab.topology import HOSTS, NETWORKS, Action, Actual, Host
+from privatespace_lab.topology import NETWORKS, Action, Actual, Host, hosts_of
 
 READY_SECONDS = 40
+MOST_AT_ONCE = 6
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 CONTAINER_OPTIONS = (
     *("--privileged", "--systemd=always", "--device=/dev/net/tun", "--dns=none", "--no-hosts", "--log-driver=none"),
@@ -35,10 +36,10 @@ CONTAINER_OPTIONS = (
 
 def up(instance: str, debian12: str, debian13: str) -> None:
     """Have every host of an instance running, reachable by SSH, and described in its inventory."""
-    own = STATE / instance
+    own, hosts = STATE / instance, hosts_of(instance)
     suites_file = own / "suites.json"
     suites = topology.parse_suites(
-        debian12, debian13, json.loads(suites_file.read_text()) if suites_file.is_file() else {}
+        debian12, debian13, json.loads(suites_file.read_text()) if suites_file.is_file() else {}, hosts=hosts
     )
     recipes = {suite: load_recipe(suite) for suite in dict.fromkeys(suites.values())}
     for recipe in recipes.values():
@@ -47,13 +48,13 @@ def up(instance: str, debian12: str, debian13: str) -> None:
     _write_access(instance)
     _ensure_networks(instance)
     found = _find_containers(instance)
-    with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
+    with ThreadPoolExecutor(max_workers=min(len(hosts), MOST_AT_ONCE)) as pool:
         jobs = [
             pool.submit(_ensure_host, instance, host, recipes[suites[host.name]], found.get(host.name))
-            for host in HOSTS
+            for host in hosts
         ]
         actions = [job.result() for job in jobs]
-    made = [f"{host.name} ({action.value})" for host, action in zip(HOSTS, actions) if action is not Action.KEEP]
+    made = [f"{host.name} ({action.value})" for host, action in zip(hosts, actions) if action is not Action.KEEP]
     say(f"{instance}: {', '.join(made) or 'every host'} running; inventory {own / 'inventory.yml'}")
 
 
@@ -94,8 +95,8 @@ def _control_folder() -> Path:
 
 def _write_access(instance: str) -> None:
     """Make keys, then write what a controller needs: ssh_config, known_hosts, inventory, ansible.cfg."""
-    own = STATE / instance
-    keys = {"": own / "id_ed25519"} | {host.name: own / "hosts" / host.name / "ssh_host_ed25519_key" for host in HOSTS}
+    own, hosts = STATE / instance, hosts_of(instance)
+    keys = {"": own / "id_ed25519"} | {host.name: own / "hosts" / host.name / "ssh_host_ed25519_key" for host in hosts}
     for name, path in keys.items():
         if not path.with_suffix(".pub").is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,10 +112,10 @@ def _write_access(instance: str) -> None:
     write_text(own / "inventory.yml", f"---\n# Written by ./lab up.\n{inventory}")
 
 
-def _close_connections(instance: str, hosts: tuple[Host, ...] = HOSTS) -> None:
-    """End shared SSH connections: a new host at the same address must not meet an old one."""
+def _close_connections(instance: str, hosts: tuple[Host, ...] = ()) -> None:
+    """End shared SSH connections, of all hosts if none is named: a new host must not meet an old one's."""
     config = STATE / instance / "ssh_config"
-    for host in hosts:
+    for host in hosts or hosts_of(instance):
         path = _control_folder() / topology.ssh_address(instance, host)
         if path.is_socket():
             run(["ssh", "-F", config, "-O", "exit", host.name], check=False)

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 SUITES = ("bookworm", "trixie")
-SECOND_OCTETS = {"demo": 87, "test": 86}
+SECOND_OCTETS = {"demo": 87, "test": 86, "bench": 85}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,15 @@ HOSTS = (
     Host("bob", "clients", "client", {"outside": 12}),
     Host("internet", "outside_world", "internet", {"beyond": 80}),
 )
+BENCH_GATEWAYS = 10
+# The instance of the benchmark `converge`: many gateways, and nobody who uses them.
+BENCH_HOSTS = (
+    HOSTS[0],
+    *(
+        Host(f"gateway{number}", "gateways", "base", dict.fromkeys(("management", "outside", "beyond"), 20 + number))
+        for number in range(1, BENCH_GATEWAYS + 1)
+    ),
+)
 # The other gateway has the role's own listeners, which carry IPv4 only.
 DUAL_STACK_GATEWAY = "gateway1"
 
@@ -78,6 +87,11 @@ def plan_host(wanted_fingerprint: str, actual: Actual | None) -> Action:
     if actual.fingerprint != wanted_fingerprint or actual.state not in ("running", "exited", "stopped"):
         return Action.RECREATE
     return Action.KEEP if actual.state == "running" else Action.START
+
+
+def hosts_of(instance: str) -> tuple[Host, ...]:
+    """The hosts of an instance."""
+    return BENCH_HOSTS if instance == "bench" else HOSTS
 
 
 def container_name(instance: str, host: str) -> str:
@@ -121,12 +135,12 @@ def mac_address(instance: str, host: Host, network: str) -> str:
 
 def gateway_addresses(instance: str) -> dict[str, str]:
     """The addresses at which users reach the gateways, by host name."""
-    return {host.name: address(instance, host, "outside") for host in HOSTS if host.group == "gateways"}
+    return {host.name: address(instance, host, "outside") for host in hosts_of(instance) if host.group == "gateways"}
 
 
 def gateway_addresses6(instance: str) -> dict[str, str]:
     """The same over IPv6."""
-    return {host.name: address6(instance, host, "outside") for host in HOSTS if host.group == "gateways"}
+    return {host.name: address6(instance, host, "outside") for host in hosts_of(instance) if host.group == "gateways"}
 
 
 def internet_address6(instance: str) -> str:
@@ -135,7 +149,7 @@ def internet_address6(instance: str) -> str:
 
 
 def internet_address(instance: str) -> str:
-    """The address of what lies outside, which users reach through a tunnel only."""
+    """The address of what lies outside, which users reach through a tunnel only; in ``bench`` nothing is there."""
     return next(address(instance, host, "beyond") for host in HOSTS if host.group == "outside_world")
 
 
@@ -144,9 +158,11 @@ def ssh_address(instance: str, host: Host) -> str:
     return address(instance, host, next(iter(host.octets)))
 
 
-def parse_suites(debian12: str, debian13: str, before: Mapping[str, str]) -> dict[str, str]:
+def parse_suites(
+    debian12: str, debian13: str, before: Mapping[str, str], *, hosts: Iterable[Host] = HOSTS
+) -> dict[str, str]:
     """Suite of every host: as asked, else as it was before, else Debian 12. ``ValueError`` names an unknown host."""
-    names = [host.name for host in HOSTS]
+    names = [host.name for host in hosts]
     suites = {name: before.get(name, SUITES[0]) for name in names}
     for suite, text in zip(SUITES, (debian12, debian13)):
         for name in filter(None, text.split(",")):
@@ -159,7 +175,7 @@ def parse_suites(debian12: str, debian13: str, before: Mapping[str, str]) -> dic
 def render_hosts_file(instance: str, host: Host) -> str:
     """A host's ``/etc/hosts``: itself, and those it shares a network with, at the first network they share."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback", f"127.0.1.1 {host.name}"]
-    for peer in HOSTS:
+    for peer in hosts_of(instance):
         shared = [name for name in peer.octets if name in host.octets]
         if peer.name != host.name and shared:
             lines.append(f"{address(instance, peer, shared[0])} {peer.name}")
@@ -180,7 +196,7 @@ def render_ssh_config(instance: str, state: Path, control: Path) -> str:
     own = state / instance
     blocks = [
         f"Host {host.name}\n    HostName {ssh_address(instance, host)}\n    HostKeyAlias {host.name}\n"
-        for host in HOSTS
+        for host in hosts_of(instance)
     ]
     common = {
         "User": "root",
@@ -205,7 +221,7 @@ def render_ssh_config(instance: str, state: Path, control: Path) -> str:
 def render_known_hosts(instance: str, public_keys: Mapping[str, str]) -> str:
     """A known_hosts file for names and addresses, from ``TYPE KEY COMMENT`` lines by host name."""
     lines = []
-    for host in HOSTS:
+    for host in hosts_of(instance):
         names = [host.name, *(address(instance, host, network) for network in host.octets)]
         lines.append(f"{','.join(names)} {' '.join(public_keys[host.name].split()[:2])}")
     return "\n".join(lines) + "\n"
@@ -240,7 +256,7 @@ def dual_stack_listeners(instance: str) -> list[dict[str, Any]]:
 def build_inventory(instance: str, state: Path) -> dict[str, Any]:
     """The Ansible inventory. Gateways offer their outside address to users; Ansible itself comes by management."""
     groups: dict[str, Any] = {}
-    for host in HOSTS:
+    for host in hosts_of(instance):
         variables: dict[str, Any] = {"ansible_host": ssh_address(instance, host)}
         variables.update({f"lab_{network}_address": address(instance, host, network) for network in host.octets})
         inside = [network.name for network in NETWORKS if network.internal and network.name in host.octets]

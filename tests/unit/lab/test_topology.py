@@ -24,7 +24,8 @@ def test_clients_share_no_network_with_the_outside_world() -> None:
 @pytest.mark.parametrize("instance", sorted(topology.SECOND_OCTETS))
 def test_every_address_is_unique_and_inside_its_network(instance: str) -> None:
     prefixes = {network.name: ipaddress.ip_network(topology.subnet(instance, network)) for network in NETWORKS}
-    pairs = [(topology.address(instance, host, name), prefixes[name]) for host in HOSTS for name in host.octets]
+    hosts = topology.hosts_of(instance)
+    pairs = [(topology.address(instance, host, name), prefixes[name]) for host in hosts for name in host.octets]
     assert all(ipaddress.ip_address(address) in prefix for address, prefix in pairs)
     assert len({pair[0] for pair in pairs}) == len(pairs)
 
@@ -50,6 +51,16 @@ def test_suites_are_kept_unless_asked_otherwise() -> None:
         **dict.fromkeys(BY_NAME, "bookworm"),
         **dict.fromkeys(("authority", "gateway2", "bob"), "trixie"),
     }
+
+
+def test_the_benchmark_has_an_authority_and_ten_gateways_and_the_others_are_as_they_were() -> None:
+    inventory = topology.build_inventory("bench", Path("/state"))["all"]["children"]
+    assert list(inventory["gateways"]["hosts"]) == [f"gateway{number}" for number in range(1, 11)]
+    assert inventory["gateways"]["hosts"]["gateway10"]["ansible_host"] == "10.85.3.30"
+    assert set(inventory) == {"authority", "gateways"}
+    assert topology.hosts_of("demo") == topology.hosts_of("test") == HOSTS
+    suites = topology.parse_suites("", "gateway10", {}, hosts=topology.hosts_of("bench"))
+    assert (len(suites), suites["gateway10"]) == (11, "trixie")
 
 
 def test_an_unknown_host_is_named() -> None:
