@@ -12,8 +12,6 @@ from integration.run_module import RunModule
 UDP, TCP = LISTENERS
 # What a client of the time of comp-lzo has in its profile.
 OLD_CLIENT = {"lzo": ("comp-lzo",), "lz4-v2": ("compress lz4-v2", "allow-compression yes")}
-WEB_PORT = 4443
-
 
 def server_says(vpn: Vpn, name: str, words: str) -> bool:
     return words in vpn.server_log(name)
