@@ -101,3 +101,34 @@ def test_a_missing_user_is_named_except_in_check_mode() -> None:
     with pytest.raises(InputError, match="no user 'nobody-here'"):
         find_reader("nobody-here", may_be_missing=False)
     assert find_reader("nobody-here", may_be_missing=True) == Reader("nobody-here", -1, (-1,))
+
+
+def test_after_a_crash_each_file_is_old_or_new_and_the_next_run_finishes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = dict.fromkeys((f"name{number}" for number in range(100)), b"new")
+    replace_files(folder, dict.fromkeys(contents, b"old"), NOBODY)
+    renamed: list[Path] = []
+    rename = Path.replace
+
+    def rename_some(path: Path, target: Path) -> Path:
+        if len(renamed) == 40:
+            os._exit(9)
+        renamed.append(target)
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", rename_some)
+        child = os.fork()
+        if child == 0:
+            replace_files(folder, contents, NOBODY)
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    found = find_folders(folder.parent, NOBODY)["one"].contents
+    whole = [content for name, content in found.items() if not name.startswith(".")]
+    assert (whole.count(b"new"), whole.count(b"old")) == (40, 60)
+    litter = [name for name in found if name.startswith(".")]
+    assert litter, "the next run has something to remove"
+    replace_files(folder, contents, NOBODY)
+    remove_files(folder, litter, folder_too=False)
+    assert set(find_folders(folder.parent, NOBODY)["one"].contents.values()) == {b"new"}
