@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quality.tools import Environment
 
 SHIPPED = re.compile(
-    r"""(MANIFEST\.json|FILES\.json|bindep\.txt|LICENSE|(README|CHANGELOG|CONTRIBUTING|SECURITY|CODE_OF_CONDUCT)\.md
+    r"""(MANIFEST\.json|FILES\.json|bindep\.txt|requirements\.txt|LICENSE|(README|CHANGELOG|CONTRIBUTING|SECURITY|CODE_OF_CONDUCT)\.md
     |meta/(runtime|execution-environment)\.yml|changelogs/(config|changelog)\.yaml|docs/docsite/.+\.(rst|yml)
     |plugins/.+\.(py|yml)|playbooks/.+\.(yml|j2)|roles/.+)""",
     re.VERBOSE,
