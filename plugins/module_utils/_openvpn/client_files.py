@@ -91,18 +91,21 @@ def describe_changes(before: Mapping[str, str | None], after: Mapping[str, str |
     :param after: The same once the files are as wanted.
     """
     said: dict[str, None] = {}
+    is_told = False
     for process, text in after.items():
-        was, will = parse_file(before.get(process) or ""), parse_file(text or "")
+        old = before.get(process)
+        was, will = parse_file(old or ""), parse_file(text or "")
         if was["disabled"] != will["disabled"]:
             said["is disabled" if will["disabled"] else "is enabled"] = None
         if was["group"] != will["group"]:
             said[f"moves to the group {will['group'] or 'of everybody'}"] = None
         if was["address"] != will["address"]:
             said[f"gets {will['address'] or 'any address'} on {process}"] = None
-        told = [(one["pushed"], one["networks_behind"]) for one in (was, will) if not one["disabled"]]
-        if len(told) > 1 and told[0] != told[1]:
-            said["is told other routes or options"] = None
-    return list(said) or ["gets its file again, whole and readable"]
+        if old is not None and not was["disabled"] and not will["disabled"]:
+            is_told = is_told or any(was[key] != will[key] for key in ("pushed", "networks_behind"))
+    if is_told:
+        said["is told other routes or options"] = None
+    return list(said) or ["gets its file, whole and readable"]
 
 
 def _render_folder(process: Process, policy: Policy, clients: Sequence[Client], *, known_only: bool) -> dict[str, str]:

@@ -8,6 +8,7 @@ count ADDRESS PORT...          answers, after a line "ready", and prints how man
 
 from __future__ import annotations
 
+import errno
 import json
 import selectors
 import socket
@@ -63,6 +64,15 @@ def flood(address: str, port: str, count: str, wait: str = "") -> None:
     print(answered)
 
 
+def connect(address: str, port: str, count: str) -> None:
+    sockets = [socket.socket() for _number in range(int(count))]
+    for one in sockets:
+        one.setblocking(False)
+        one.connect_ex((address, int(port)))
+    time.sleep(ANSWER_SECONDS)
+    print(sum(one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED for one in sockets))
+
+
 def count(address: str, *ports: str) -> None:
     counted = dict.fromkeys(ports, 0)
     with selectors.DefaultSelector() as selector:
@@ -82,5 +92,5 @@ def count(address: str, *ports: str) -> None:
 
 
 if __name__ == "__main__":
-    commands: dict[str, Any] = {"answer": answer, "ask": ask, "flood": flood, "count": count}
+    commands: dict[str, Any] = {"answer": answer, "ask": ask, "flood": flood, "connect": connect, "count": count}
     commands[sys.argv[1]](*sys.argv[2:])

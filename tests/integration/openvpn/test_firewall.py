@@ -23,10 +23,10 @@ from ansible_collections.privatespace.gateway.plugins.filter.openvpn_firewall im
 TALK = Path(__file__).with_name("packets.py")
 PREFIX = f"psgf{os.getpid()}"
 GATEWAY, OUTSIDE = f"{PREFIX}g", f"{PREFIX}o"
-PROCESSES = [
+PROCESSES = (
     {"name": "udp", "protocol": "udp", "port": 1194, "network": "10.91.0.0/24", "network6": "fd00:91::/64"},
     {"name": "tcp", "protocol": "tcp", "port": 443, "network": "10.91.1.0/24"},
-]
+)
 SPREAD = [
     {
         "name": f"udp-{number}",
@@ -234,6 +234,11 @@ class TestFirewall:
         load(handshakes_per_second=1, handshake_burst=200)
         inside(OUTSIDE, sys.executable, str(TALK), "flood", target, "1194", "100")
         assert dropped("too many new connections from one place") == 0
+
+    def test_a_flood_of_tcp_connections_is_stopped(self) -> None:
+        load(handshakes_per_second=1, handshake_burst=20)
+        assert inside(OUTSIDE, sys.executable, str(TALK), "connect", "10.78.0.1", "443", "30").strip() == "20"
+        assert dropped("too many new connections from one place") >= 10
 
     def test_another_source_is_not_held_up_by_a_flood(self) -> None:
         load(handshakes_per_second=1, handshake_burst=5)

@@ -21,7 +21,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.proc
 
 UDP: dict[str, Any] = {"name": "udp", "protocol": "udp", "port": 1194, "network": "10.91.0.0/24"}
 TCP: dict[str, Any] = {"name": "tcp", "protocol": "tcp", "port": 443, "network": "10.91.1.0/24", "per_core": True}
-GROUPS = [{"name": "staff", "default": True}, {"name": "sales", "networks": ["10.20.7.0/24"]}]
+GROUPS = ({"name": "staff", "default": True}, {"name": "sales", "networks": ["10.20.7.0/24"]})
 
 
 def processes(*listeners: dict[str, Any]) -> tuple[Process, ...]:
