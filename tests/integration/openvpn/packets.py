@@ -8,6 +8,7 @@ count ADDRESS PORT...          answers, after a line "ready", and prints how man
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import selectors
@@ -35,8 +36,13 @@ def answer(address: str, port: str) -> None:
             here.sendto(b"yes", whom)
 
 
-def ask(address: str, port: str, source: str) -> None:
-    here = bound(source if source != "-" else "::" if ":" in address else "0.0.0.0", 0)
+def anywhere(address: str) -> str:
+    """The address that stands for all, of the family of another."""
+    return "::" if ":" in address else "0.0.0.0"
+
+
+def ask(address: str, port: str, source: str, local: str = "0") -> None:
+    here = bound(source if source != "-" else anywhere(address), int(local))
     with here:
         here.settimeout(ANSWER_SECONDS)
         here.connect((address, int(port)))
@@ -49,18 +55,19 @@ def ask(address: str, port: str, source: str) -> None:
             print("answered")
 
 
-def flood(address: str, port: str, count: str, wait: str = "") -> None:
-    sockets = [bound("::" if ":" in address else "0.0.0.0", 0) for _number in range(int(count))]
+def flood(address: str, port: str, count: str, source: str = "") -> None:
+    sockets = [bound(source or anywhere(address), 0) for _number in range(int(count))]
     for one in sockets:
         one.connect((address, int(port)))
-        one.settimeout(ANSWER_SECONDS)
-        one.send(b"hello")
+        one.setblocking(False)
+        # An earlier packet may have been refused, which the next one is told.
+        with contextlib.suppress(ConnectionRefusedError):
+            one.send(b"hello")
+    time.sleep(ANSWER_SECONDS)
     answered = 0
-    for one in sockets if wait else ():
-        try:
+    for one in sockets:
+        with contextlib.suppress(OSError):
             answered += one.recv(100) == b"yes"
-        except OSError:
-            continue
     print(answered)
 
 

@@ -122,7 +122,9 @@ def group(name: str, *members: str, networks: Any = None, default: bool = False,
     }  # fmt: skip
 
 
-def reaches(client: str, target: str, port: int = 5353, *, source: str = "", via: str = OUTSIDE) -> bool:
+def reaches(
+    client: str, target: str, port: int = 5353, *, source: str = "-", local: int = 0, via: str = OUTSIDE
+) -> bool:
     """Whether a packet of a client to a port gets its answer."""
     server = via if via in (GATEWAY, OUTSIDE) else f"{PREFIX}{via}"
     argv = ("ip", "netns", "exec", server, sys.executable, str(TALK), "answer", target, str(port))
@@ -131,7 +133,7 @@ def reaches(client: str, target: str, port: int = 5353, *, source: str = "", via
             assert answering.stdout is not None
             answering.stdout.readline()
             return "answered" in inside(
-                f"{PREFIX}{client}", sys.executable, str(TALK), "ask", target, str(port), source or "-"
+                f"{PREFIX}{client}", sys.executable, str(TALK), "ask", target, str(port), source, str(local)
             )
         finally:
             answering.terminate()
@@ -195,6 +197,12 @@ class TestFirewall:
         assert reaches("alice", "10.91.1.7", via="eve")
         assert not reaches("alice", "10.91.0.201", via="bob")
 
+    def test_a_connection_ends_with_the_right_to_it(self) -> None:
+        load()
+        assert reaches("alice", NEAR, local=4000)
+        load(groups=[group("nothing", default=True, networks=[])])
+        assert not reaches("alice", NEAR, local=4000)
+
     def test_a_network_behind_a_device_has_the_rights_of_its_group(self) -> None:
         behind = {"tcp": ["192.168.7.0/24"]}
         ops = group("ops", "10.91.1.7", "192.168.7.0/24", networks=["10.78.0.0/24"])
@@ -235,6 +243,13 @@ class TestFirewall:
         inside(OUTSIDE, sys.executable, str(TALK), "flood", target, "1194", "100")
         assert dropped("too many new connections from one place") == 0
 
+    def test_all_of_an_ipv6_network_is_one_place(self) -> None:
+        ip(OUTSIDE, "address", "replace", "fd78::3/64", "dev", "eth0", "nodad")
+        load(handshakes_per_second=1, handshake_burst=20)
+        for source in ("fd78::2", "fd78::3"):
+            inside(OUTSIDE, sys.executable, str(TALK), "flood", "fd78::1", "1194", "20", source)
+        assert dropped("too many new connections from one place") >= 15
+
     def test_a_flood_of_tcp_connections_is_stopped(self) -> None:
         load(handshakes_per_second=1, handshake_burst=20)
         assert inside(OUTSIDE, sys.executable, str(TALK), "connect", "10.78.0.1", "443", "30").strip() == "20"
@@ -253,7 +268,7 @@ class TestFirewall:
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as counting:
             assert counting.stdout is not None
             counting.stdout.readline()
-            answers = inside(OUTSIDE, sys.executable, str(TALK), "flood", "10.78.0.1", "1194", "100", "answered")
+            answers = inside(OUTSIDE, sys.executable, str(TALK), "flood", "10.78.0.1", "1194", "100")
             counted = json.loads(counting.stdout.readline())
         assert sum(counted) == 100
         assert min(counted) >= 20
