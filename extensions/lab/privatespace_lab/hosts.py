@@ -27,6 +27,9 @@ from privatespace_lab.topology import NETWORKS, Action, Actual, Host, hosts_of
 READY_SECONDS = 40
 MOST_AT_ONCE = 6
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+# Every systemd takes half a dozen; a host that finds none left hangs in its start.
+INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+LEAST_INOTIFY_INSTANCES = 1024
 CONTAINER_OPTIONS = (
     *("--privileged", "--systemd=always", "--device=/dev/net/tun", "--dns=none", "--no-hosts", "--log-driver=none"),
     "--sysctl=net.ipv4.ip_forward=0",
@@ -123,7 +126,7 @@ def _close_connections(instance: str, hosts: tuple[Host, ...] = ()) -> None:
 
 
 def _ensure_networks(instance: str) -> None:
-    """Make the networks that are missing, and say so when that turns on forwarding on this machine."""
+    """Make the networks that are missing, and say what had to be changed on this machine for its hosts."""
     existing = podman("network", "ls", "--format", "{{.Name}}").split()
     for network in NETWORKS:
         name = topology.network_name(instance, network.name)
@@ -135,6 +138,9 @@ def _ensure_networks(instance: str) -> None:
             podman("network", "create", "--disable-dns", *options, name)
         elif _prefixes(name) != topology.subnets(instance, network):
             raise LabError(f"the network {name} was made with other addresses: run ./lab down --instance {instance}")
+    if int(INOTIFY_INSTANCES.read_text()) < LEAST_INOTIFY_INSTANCES:
+        say(f"raising fs.inotify.max_user_instances on this machine to {LEAST_INOTIFY_INSTANCES}: each host needs some")
+        INOTIFY_INSTANCES.write_text(f"{LEAST_INOTIFY_INSTANCES}\n")
     if FORWARDING.read_text().strip() == "0":
         say("turning on net.ipv4.ip_forward on this machine: the lab's hosts reach package registries through it")
         FORWARDING.write_text("1\n")
@@ -283,7 +289,8 @@ def _wait(instance: str, host: Host) -> None:
     deadline = time.monotonic() + READY_SECONDS
     state = "silent"
     while time.monotonic() < deadline:
-        state = podman("exec", name, "systemctl", "is-system-running", "--wait", check=False).strip()
+        wait = ("timeout", str(READY_SECONDS), "systemctl", "is-system-running", "--wait")
+        state = podman("exec", name, *wait, check=False).strip()
         if state in ("running", "degraded"):
             break
         time.sleep(0.2)
