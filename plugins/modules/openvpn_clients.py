@@ -16,7 +16,7 @@ description:
     named like its common name.
   - OpenVPN reads these files at each connection. A change needs no restart and cuts nobody.
   - All of the input is checked before the first file is written. Files are replaced one by one and each atomically;
-    files that nobody wants are removed.
+    files that nobody wants are removed. Folders of processes that are not in O(processes) are not touched.
   - A device keeps the static address that it has. A new one gets the first free address of the reserved part of the
     network, counted from a place that its name decides.
   - OpenVPN takes a file that it cannot read for one that is missing. So owners and modes are put right at each run, and
@@ -266,10 +266,9 @@ class ClientFiles:
         shared_files.require_reachable(self.root, self.reader)
         for step in change.steps:
             folder = self.root / step.process
-            if step.wanted:
-                shared_files.make_fit_folder(folder, self.reader)
-                shared_files.replace_files(folder, step.write, self.reader)
-            shared_files.remove_files(folder, step.remove, folder_too=not step.wanted)
+            shared_files.make_fit_folder(folder, self.reader)
+            shared_files.replace_files(folder, step.write, self.reader)
+            shared_files.remove_files(folder, step.remove)
         return {}
 
 

@@ -80,7 +80,7 @@ class LabHost:
         return self.run(f"ip -oneline address show to {address} | awk '{{print $2; exit}}'")
 
     def start_capture(self, interface: str, expression: str) -> None:
-        """Begin to write down the packets of an interface that match a ``tcpdump`` expression."""
+        """Begin to write down the packets that leave through an interface and match a ``tcpdump`` expression."""
         self.run(
             f"systemctl stop lab-capture 2>/dev/null; rm -f {CAPTURE_LOG}; systemd-run --quiet --collect"
             f" --unit lab-capture sh -c {shlex.quote(self._capture_command(interface, expression))}"
@@ -89,7 +89,9 @@ class LabHost:
 
     @staticmethod
     def _capture_command(interface: str, expression: str) -> str:
-        return f"exec tcpdump -n -l --immediate-mode -i {interface} {shlex.quote(expression)} > {CAPTURE_LOG} 2>&1"
+        return (
+            f"exec tcpdump -n -l --immediate-mode -Q out -i {interface} {shlex.quote(expression)} > {CAPTURE_LOG} 2>&1"
+        )
 
     def stop_capture(self) -> list[str]:
         """End the capture; one line a packet."""

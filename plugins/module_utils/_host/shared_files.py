@@ -131,18 +131,15 @@ def replace_files(folder: Path, contents: Mapping[str, bytes], reader: Reader) -
         ) from error
 
 
-def remove_files(folder: Path, names: Iterable[str], *, folder_too: bool) -> None:
-    """Remove files, and the folder if nothing is left in it.
+def remove_files(folder: Path, names: Iterable[str]) -> None:
+    """Remove files; those that are gone already are no error.
 
     :raises FileError: one of them cannot be removed.
     """
     try:
         for name in names:
             (folder / name).unlink(missing_ok=True)
-        if folder_too:
-            folder.rmdir()
-        else:
-            sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         raise FileError(f"Cannot remove {error.filename or folder}: {error.strerror}.") from error
 

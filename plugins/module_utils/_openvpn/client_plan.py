@@ -42,13 +42,11 @@ class FolderStep:
 
     :param write: Contents by name.
     :param remove: Names of files.
-    :param wanted: Whether the folder is to stay; one that is not is removed once it is empty.
     """
 
     process: str
     write: Mapping[str, bytes]
     remove: tuple[str, ...]
-    wanted: bool = True
 
 
 def plan_client_files(raw: Mapping[str, Any], found: Mapping[str, Folder], *, root_fit: bool) -> Change[FolderStep]:
@@ -65,7 +63,8 @@ def plan_client_files(raw: Mapping[str, Any], found: Mapping[str, Folder], *, ro
     devices = parse_devices(given)
     clients = plan_clients(policy, devices, kept=_kept(texts))
     wanted = client_files.render_files(policy, clients, known_only=bool(raw.get("known_clients_only")))
-    judged = [_step(name, wanted.get(name), found.get(name)) for name in sorted({*wanted, *found})]
+    # The folder of another process stays as it is: while that process runs, whoever connects would be told nothing.
+    judged = [_step(name, wanted[name], found.get(name)) for name in sorted(wanted)]
     steps = [step for step in judged if step is not None]
     if not root_fit and not steps:
         steps = [FolderStep(name, {}, ()) for name in sorted(wanted)]
@@ -121,15 +120,13 @@ def _kept(texts: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, ipaddre
     }
 
 
-def _step(process: str, wanted: Mapping[str, str] | None, found: Folder | None) -> FolderStep | None:
+def _step(process: str, wanted: Mapping[str, str], found: Folder | None) -> FolderStep | None:
     here = found.texts if found is not None else {}
     astray = found.astray if found is not None else frozenset()
-    write = {
-        name: text.encode("utf-8") for name, text in (wanted or {}).items() if here.get(name) != text or name in astray
-    }
-    remove = tuple(sorted(set(here) - set(wanted or {})))
-    settled = wanted is not None and found is not None and found.fit
-    return None if settled and not write and not remove else FolderStep(process, write, remove, wanted is not None)
+    write = {name: text.encode("utf-8") for name, text in wanted.items() if here.get(name) != text or name in astray}
+    remove = tuple(sorted(set(here) - set(wanted)))
+    settled = found is not None and found.fit
+    return None if settled and not write and not remove else FolderStep(process, write, remove)
 
 
 def _facts(steps: Sequence[FolderStep], found: Mapping[str, Folder]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -152,9 +149,7 @@ def _changed(
     steps: Sequence[FolderStep], texts: Mapping[str, Mapping[str, str]], wanted: client_files.Files
 ) -> list[dict[str, Any]]:
     """The devices whose files change, and what that means for them."""
-    names = {
-        name for step in steps if step.wanted for name in (*step.write, *step.remove) if "@" in name and name[0] != "."
-    }
+    names = {name for step in steps for name in (*step.write, *step.remove) if "@" in name and name[0] != "."}
     everybody = {process: files[client_files.DEFAULT] for process, files in wanted.items()}
     changed = []
     for name in sorted(names):

@@ -78,14 +78,14 @@ def test_a_failure_leaves_old_files_and_no_litter(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
 
 
-def test_files_and_a_folder_are_removed(folder: Path) -> None:
+def test_files_are_removed(folder: Path) -> None:
     replace_files(folder, {"a": b"", "b": b""}, NOBODY)
-    remove_files(folder, ["a", "missing"], folder_too=False)
-    assert [path.name for path in folder.iterdir()] == ["b"]
-    with pytest.raises(FileError, match="Directory not empty"):
-        remove_files(folder, [], folder_too=True)
-    remove_files(folder, ["b"], folder_too=True)
-    assert find_folders(folder.parent, NOBODY) == {}
+    (folder / "c").mkdir()
+    remove_files(folder, ["a", "missing"])
+    assert sorted(path.name for path in folder.iterdir()) == ["b", "c"]
+    with pytest.raises(FileError, match="Cannot remove"):
+        remove_files(folder, ["c"])
+    (folder / "c").rmdir()
     assert find_folders(folder, NOBODY) == {}
 
 
@@ -130,5 +130,5 @@ def test_after_a_crash_each_file_is_old_or_new_and_the_next_run_finishes(
     litter = [name for name in found if name.startswith(".")]
     assert litter, "the next run has something to remove"
     replace_files(folder, contents, NOBODY)
-    remove_files(folder, litter, folder_too=False)
+    remove_files(folder, litter)
     assert set(find_folders(folder.parent, NOBODY)["one"].contents.values()) == {b"new"}

@@ -40,10 +40,7 @@ def applied(change: Change[FolderStep], found: Found | None = None) -> Found:
         texts.update({name: content.decode() for name, content in step.write.items()})
         for name in step.remove:
             del texts[name]
-        if step.wanted:
-            result[step.process] = Folder(texts)
-        else:
-            del result[step.process]
+        result[step.process] = Folder(texts)
     return result
 
 
@@ -135,15 +132,19 @@ def test_it_is_said_what_becomes_of_a_device() -> None:
     assert change.after["udp/al@x"]["group"] == "sales"
 
 
-def test_what_nobody_wants_is_removed_with_its_folder() -> None:
+def test_what_nobody_wants_is_removed() -> None:
     found = applied(plan(devices=devices("al@x")))
-    litter = {**found, "udp": Folder({**found["udp"].texts, "gone@x": "", ".al@x.1": ""}), "old": Folder({DEFAULT: ""})}
+    litter = {**found, "udp": Folder({**found["udp"].texts, "gone@x": "", ".al@x.1": ""})}
     change = plan(litter, devices=devices("al@x"))
-    assert [(step.process, step.remove, step.wanted) for step in change.steps] == [
-        ("old", (DEFAULT,), False),
-        ("udp", (".al@x.1", "gone@x"), True),
-    ]
+    assert [(step.process, step.remove) for step in change.steps] == [("udp", (".al@x.1", "gone@x"))]
     assert applied(change, litter) == found
+
+
+def test_a_process_that_is_not_named_keeps_its_files() -> None:
+    """It may still run: without DEFAULT its clients would send everything around the tunnel."""
+    found = {**applied(plan(devices=devices("al@x"))), "old": Folder({DEFAULT: "push"})}
+    change = plan(found, devices=devices("al@x"))
+    assert change.steps == ()
 
 
 def test_files_that_openvpn_could_not_read_are_written_again() -> None:
