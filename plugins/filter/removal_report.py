@@ -21,22 +21,25 @@ def removal_report(
     *,
     started: float,
     authority: str,
-    crl: Mapping[str, Any],
-    revoked: Sequence[str],
+    crl: Mapping[str, Any] | None = None,
+    revoked: Sequence[str] = (),
+    heading: str = "",
 ) -> dict[str, Any]:
     """Bring the answers of all gateways onto one clock; see the documentation of the filter."""
+    if crl is None and not heading:
+        raise AnsibleFilterError("removal_report: neither a CRL nor a heading was given")
     try:
-        signed = crl.get("signed_at") if crl.get("changed") else None
+        signed = crl.get("signed_at") if crl and crl.get("changed") else None
         report = build_removal_report(
             started=float(started),
             signed_at=None if signed is None else float(signed),
-            crl_number=int(crl["number"]),
+            crl_number=0 if crl is None else int(crl["number"]),
             authority=authority,
             gateways=gateways,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"removal_report: the results of the removal are not complete: {error!r}") from error
-    lines: list[str] = render_removal_report(report, revoked=revoked)
+    lines: list[str] = render_removal_report(report, revoked=revoked, heading=heading)
     return {
         "lines": lines,
         "missing": [name for name, _reason in report.missing],

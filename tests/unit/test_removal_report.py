@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
+from ansible_collections.privatespace.gateway.plugins.filter.access_heading import access_heading
+from ansible_collections.privatespace.gateway.plugins.filter.removal_report import removal_report
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal_report import (
     build_removal_report,
     clock_shift,
+    render_access_heading,
     render_removal_report,
 )
 
@@ -85,3 +89,34 @@ def test_a_wrong_clock_is_corrected_and_named() -> None:
 def test_a_believable_clock_is_not_touched() -> None:
     assert clock_shift(10.0, 11.0, asked=9.0, answered=12.0) == 0.0
     assert clock_shift(20.0, 21.0, asked=9.0, answered=12.0) == pytest.approx(-10.0)
+
+
+DEVICES = [
+    {"common_name": "alice@laptop", "user": "alice", "device": "laptop", "disabled": False},
+    {"common_name": "alice@phone", "user": "alice", "device": "phone", "disabled": True},
+    {"common_name": "alice@tablet", "user": "alice", "device": "tablet", "disabled": True},
+    {"common_name": "al@laptop", "user": "al", "device": "laptop", "disabled": True},
+]
+
+
+@pytest.mark.parametrize(
+    ("user", "device", "line"),
+    [
+        ("alice", "", "Disabled: alice@phone, alice@tablet; Enabled: alice@laptop"),
+        ("alice", "phone", "Disabled: alice@phone"),
+        ("al", "", "Disabled: al@laptop"),
+        ("zoe", "", "zoe has no device whose certificate can be used."),
+    ],
+)
+def test_a_heading_tells_who_may_connect(user: str, device: str, line: str) -> None:
+    assert render_access_heading(DEVICES, user=user, device=device) == line
+    assert access_heading(DEVICES, user=user, device=device) == line
+
+
+def test_a_report_about_access_has_a_heading_and_no_crl() -> None:
+    told = removal_report({"gateway1": answer(102.0)}, started=100.0, authority="authority", heading="Disabled: alice")
+    assert told["lines"][0] == "Disabled: alice"
+    assert not any("signed" in line for line in told["lines"])
+    assert told["start_to_cut"] == pytest.approx(2.2)
+    with pytest.raises(AnsibleFilterError, match="neither a CRL nor a heading"):
+        removal_report({}, started=100.0, authority="authority")

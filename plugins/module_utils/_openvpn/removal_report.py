@@ -130,12 +130,14 @@ def _last_cut(moments: Sequence[Moment], *, since: float | None) -> float | None
     return max(cuts) - since if cuts and since is not None else None
 
 
-def render_removal_report(report: RemovalReport, *, revoked: Sequence[str]) -> list[str]:
+def render_removal_report(report: RemovalReport, *, revoked: Sequence[str], heading: str = "") -> list[str]:
     """The report as lines for a terminal.
 
     :param revoked: Common names that were revoked, in this run or before.
+    :param heading: The first line, in place of that which names them.
     """
-    lines = [f"Removed: {', '.join(revoked)}" if revoked else "Nobody was removed; the gateways have the CRL."]
+    removed = f"Removed: {', '.join(revoked)}" if revoked else "Nobody was removed; the gateways have the CRL."
+    lines = [heading or removed]
     width = max((len(moment.host) for moment in report.moments), default=1)
     lines += [f"  +{moment.seconds:6.2f} s  {moment.host:<{width}}  {moment.text}" for moment in report.moments]
     if report.start_to_cut is not None:
@@ -145,3 +147,18 @@ def render_removal_report(report: RemovalReport, *, revoked: Sequence[str]) -> l
     lines += list(report.remarks)
     lines += [f"NOT PROVED on {name}: {reason}" for name, reason in report.missing]
     return lines
+
+
+def render_access_heading(devices: Sequence[Mapping[str, Any]], *, user: str, device: str = "") -> str:
+    """Who of a user may connect now, and who may not, in a line.
+
+    :param devices: Those of all users, each with ``common_name``, ``user``, ``device`` and ``disabled``.
+    :param device: The only one that it is about; empty for all of the user.
+    """
+    theirs = [one for one in devices if one["user"] == user and device in ("", one["device"])]
+    told = [
+        f"{word}: {', '.join(names)}"
+        for word, disabled in (("Disabled", True), ("Enabled", False))
+        if (names := [str(one["common_name"]) for one in theirs if bool(one["disabled"]) is disabled])
+    ]
+    return "; ".join(told) or f"{user} has no device whose certificate can be used."
