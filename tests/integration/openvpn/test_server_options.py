@@ -13,6 +13,7 @@ UDP, TCP = LISTENERS
 # What a client of the time of comp-lzo has in its profile.
 OLD_CLIENT = {"lzo": ("comp-lzo",), "lz4-v2": ("compress lz4-v2", "allow-compression yes")}
 
+
 def server_says(vpn: Vpn, name: str, words: str) -> bool:
     return words in vpn.server_log(name)
 
