@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,22 @@ def lab_environment() -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "PRIVATESPACE_CHECKOUT": str(CHECKOUT),
     }
+
+
+@contextmanager
+def variables_beside_the_inventory(host: str, variables: Mapping[str, object]) -> Iterator[None]:
+    """Variables of a host where every playbook finds them, for the time of a block."""
+    path = INVENTORY.parent / "host_vars" / f"{host}.yml"
+    before = path.read_text() if path.is_file() else None
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(variables))
+    try:
+        yield
+    finally:
+        if before is None:
+            path.unlink()
+        else:
+            path.write_text(before)
 
 
 def run_molecule() -> subprocess.CompletedProcess[str]:
