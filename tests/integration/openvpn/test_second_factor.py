@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from integration.openvpn.vpn import LISTENERS, Client, Vpn, running, wait_for
-from unit.openvpn.test_totp import PROGRAM, totp
+from unit.openvpn.test_totp import PROGRAM, PYTHON, totp
 
 from ansible_collections.privatespace.gateway.plugins.filter.openvpn_totp_secrets import openvpn_totp_secrets
 
@@ -55,7 +55,8 @@ def gateway() -> Iterator[Gateway]:
     folder = Path(tempfile.mkdtemp(prefix="psgtotp", dir="/tmp"))
     folder.chmod(0o755)
     program, secrets, state = folder / "totp_verify", folder / "secrets", folder / "state"
-    shutil.copy(PROGRAM, program)
+    program.write_text(f"#!{' '.join(PYTHON)}\n{PROGRAM.read_text()}")
+    program.chmod(0o755)
     secrets.write_text(openvpn_totp_secrets(SECRETS))
     secrets.chmod(0o640)
     shutil.chown(secrets, "root", SERVICE[1])

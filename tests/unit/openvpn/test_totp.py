@@ -19,6 +19,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.privatespace.gateway.plugins.filter.openvpn_totp_secrets import openvpn_totp_secrets
 
 PROGRAM = Path(__file__).parents[3] / "roles" / "openvpn" / "files" / "totp_verify"
+PYTHON = ("/usr/bin/python3", "-IS")
 SECRET = b"12345678901234567890"  # that of RFC 6238, appendix B
 BASE32 = base64.b32encode(SECRET).decode()
 VECTORS = {
@@ -149,7 +150,7 @@ class Gateway:
     def __call__(self, password: str, *, name: str = "alice", common_name: str = "alice@laptop") -> tuple[int, str]:
         given = self.folder / "given"
         given.write_text(f"{name}\n{password}\n")
-        argv = (str(PROGRAM), "--secrets", str(self.secrets), "--state", str(self.state), str(given))
+        argv = (*PYTHON, str(PROGRAM), "--secrets", str(self.secrets), "--state", str(self.state), str(given))
         done = subprocess.run(
             argv, env={"common_name": common_name}, capture_output=True, text=True, check=False, timeout=30
         )
@@ -165,6 +166,11 @@ class Gateway:
 @pytest.fixture
 def gateway(tmp_path: Path) -> Gateway:
     return Gateway(tmp_path)
+
+
+def test_the_role_installs_it_with_the_same_python() -> None:
+    tasks = PROGRAM.parents[1] / "tasks" / "second_factor.yml"
+    assert f"'#!{' '.join(PYTHON)}\\n'" in tasks.read_text()
 
 
 def test_the_program_lets_in_once(gateway: Gateway) -> None:
@@ -185,8 +191,10 @@ def test_two_devices_of_a_user_cannot_share_a_code(gateway: Gateway) -> None:
 
 def test_of_many_at_once_one_is_let_in(gateway: Gateway) -> None:
     (gateway.folder / "given").write_text(f"alice\n{gateway.code()}\n")
-    argv = (PROGRAM, "--secrets", gateway.secrets, "--state", gateway.state, gateway.folder / "given")
-    running = [subprocess.Popen(argv, env={"common_name": "alice@laptop"}, stderr=subprocess.DEVNULL) for _ in range(8)]
+    argv = (*PYTHON, PROGRAM, "--secrets", gateway.secrets, "--state", gateway.state, gateway.folder / "given")
+    running = [
+        subprocess.Popen(argv, env={"common_name": "alice@laptop"}, stderr=subprocess.DEVNULL) for _each in range(8)
+    ]
     assert sorted(process.wait(30) for process in running) == [0, *[1] * 7]
 
 
@@ -237,7 +245,9 @@ def test_who_cannot_note_that_a_code_is_used_lets_nobody_in(gateway: Gateway) ->
 
 @pytest.mark.parametrize("arguments", [(), ("/nowhere",), ("a", "b")])
 def test_a_wrong_call_lets_nobody_in(arguments: tuple[str, ...]) -> None:
-    done = subprocess.run([PROGRAM, *arguments], env={}, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(
+        [*PYTHON, PROGRAM, *arguments], env={}, capture_output=True, text=True, check=False, timeout=30
+    )
     assert done.returncode == 1
     assert "no common name is refused" in done.stderr
 
