@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from conftest import CHECKOUT
+
 NAMESPACES = Path("/run/netns")
 LIFETIME_SECONDS = 400
-RELAY_SOURCE = Path(__file__).with_name("_path_relay.c")
+RELAY_SOURCE = CHECKOUT / "tests/benchmarks/_path_relay.c"
 PREFIX = "psgb"
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import conftest  # noqa: F401 - makes the collection importable
 from benchmarks._namespaces import Namespaces, run
 from benchmarks._recipes import Place, Recipe, client_text, server_text
 from integration.openvpn.vpn import Authority

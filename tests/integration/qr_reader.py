@@ -22,13 +22,13 @@ def read_svg(text: str, folder: Path) -> bytes:
     if size is None or path is None:
         raise AssertionError(f"not the SVG of a QR code: {text[:200]}")
     modules = int(size[1]) // _PIXELS
-    rows = [bytearray(b"\xff" * modules) for _ in range(modules)]
+    rows = [bytearray(b"\xff" * modules) for _row in range(modules)]
     x, y = 0, 0.0
     for step, dx, dy in re.findall(r"([Mmh])(-?[\d.]+)(?: (-?[\d.]+))?", path[1]):
         if step == "h":
             rows[int(y)][x : x + int(dx)] = bytes(int(dx))
         x, y = (int(dx), float(dy)) if step == "M" else (x + int(dx), y + float(dy or 0))
-    lines = [bytes(pixel for pixel in row for _ in range(_PIXELS)) for row in rows for _ in range(_PIXELS)]
+    lines = [bytes(pixel for pixel in row for _x in range(_PIXELS)) for row in rows for _y in range(_PIXELS)]
     image = folder / "code.pgm"
     image.write_bytes(b"P5 %d %d 255\n" % (modules * _PIXELS, modules * _PIXELS) + b"".join(lines))
     return read_image(image)

@@ -58,5 +58,5 @@ def test_the_code_lets_in_once_and_nothing_else_does(
     assert alice.fetch(PAGE) is not None
     alice.stop()
     assert not answer(alice, playbooks, "tina", code), "a code was good twice"
-    secrets = gateways[1].run("stat -c '%a %U' /etc/openvpn/server/privatespace/totp/tina")
+    secrets = gateways[1].run("stat -c '%a %U' /etc/openvpn/server/privatespace/totp/secrets")
     assert secrets == "640 root"
