@@ -70,7 +70,7 @@ KNOBS: tuple[tuple[str, Ours], ...] = (
     ("tcp", Ours("txqueuelen 1000", server=("txqueuelen 1000",))),
     ("tcp", Ours("tcp-queue-limit 512", server=("tcp-queue-limit 512", "bcast-buffers 1024"))),
 )
-SHORT, LONG = Length(1), Length(2, omitted=1)
+SHORT, LONG = Length(1), Length(2, omitted=2)
 
 
 @dataclass(frozen=True)
