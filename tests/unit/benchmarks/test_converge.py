@@ -15,7 +15,7 @@ ok: [gateway10]
 
 PLAY RECAP ****
 authority1                 : ok=28   changed=0    unreachable={unreachable}    failed=0    skipped=6
-gateway10                  : ok=70   changed=2    unreachable=0    failed={failed}    skipped=36   rescued=0    ignored=0
+gateway10                  : ok=70   changed=2    unreachable=0    failed={failed}    skipped=36   rescued=0
 """
 
 
