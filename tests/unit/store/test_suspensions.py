@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_nothing_to_change_writes_nothing(bench: Bench) -> None:
 )
 def test_who_alters_it_in_the_database_is_found_out(bench: Bench, statement: str, subject: str) -> None:
     bench.disable("alice")
-    with sqlite3.connect(path_of(bench.session.location)) as file:
+    with closing(sqlite3.connect(path_of(bench.session.location))) as file, file:
         file.execute(statement)
     (problem,) = audit.verify_chain(bench.session).problems
     assert f"disagree on whether '{subject}' is disabled" in problem
