@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -9,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from benchmarks._namespaces import Namespaces, run
 from benchmarks._recipes import Place, Recipe, client_text, server_text
+from conftest import CHECKOUT
 from integration.openvpn.vpn import Authority
 
 from ansible_collections.privatespace.gateway.plugins.filter.openvpn_listeners import openvpn_listeners
@@ -32,6 +35,7 @@ class Ours:
     :param settings: Of the filter that renders the server's configuration.
     :param server: Lines added to what was rendered, to try what is no default.
     :param without: Lines left out of what was rendered, to see what they bring.
+    :param clamped: Whether TCP segments are clamped as our firewall does.
     """
 
     name: str = "ours"
@@ -39,6 +43,7 @@ class Ours:
     server: tuple[str, ...] = ()
     client: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    clamped: bool = True
 
     def change(self, text: str) -> str:
         """A rendered configuration with these lines added and left out.
@@ -52,6 +57,12 @@ class Ours:
 
 
 Way = Ours | Recipe
+
+
+def segment_clamp() -> int:
+    """Largest TCP segment that our firewall lets through a tunnel, as the role's defaults have it; 0 is any."""
+    defaults = yaml.safe_load((CHECKOUT / "roles" / "openvpn" / "defaults" / "main.yml").read_text())
+    return int(defaults["openvpn_max_segment_size"])
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,7 @@ class Workshop:
     authority: Authority = field(default_factory=Authority)
     _count: int = 0
     _waiting: list[Path] = field(default_factory=list)
+    _to_clamp: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make what all tunnels share."""
@@ -139,6 +151,8 @@ class Workshop:
         identity = f"{client}-{device}"
         self._issue(identity, f"{identity}@bench")
         if isinstance(server.way, Ours):
+            if server.way.clamped:
+                self._to_clamp += [(SERVER, place.device), (client, device)]
             text = self._profile(server.way, place, address, device, identity)
         else:
             text = client_text(server.way, Place(place.protocol, place.port, device, "", address), identity)
@@ -172,6 +186,17 @@ class Workshop:
         """
         while self._waiting:
             self._await(self._waiting.pop())
+        while self._to_clamp:
+            self._clamp(*self._to_clamp.pop())
+
+    def _clamp(self, namespace: str, device: str) -> None:
+        # The firewall does it to what is forwarded; the benchmark's traffic ends at the gateway.
+        for route in json.loads(self.spaces.ip(namespace, "-j", "route", "show", "dev", device)):
+            source = ("src", route["prefsrc"]) if "prefsrc" in route else ()
+            clamp = ("advmss", str(segment_clamp())) if segment_clamp() else ()
+            self.spaces.ip(
+                namespace, "route", "replace", route["dst"], "dev", device, "proto", "kernel", *source, *clamp
+            )
 
     def _await(self, log: Path) -> None:
         deadline = time.monotonic() + CONNECTING_SECONDS
