@@ -251,7 +251,7 @@ def test_variables_of_another_gateway_do_no_harm(
 
 def without_counters(rules: str) -> str:
     """What is watched for a minute only, and what is counted, is no rule."""
-    return re.sub(r"packets \d+ bytes \d+|elements = {[^}]*(expires|limit)[^}]*}", "", rules)
+    return re.sub(r"packets \d+ bytes \d+|\s*elements = {[^}]*(expires|limit)[^}]*}", "", rules)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_clients_follow_a_gateway_to_a_new_address(
         )
         alice.run("cp /run/hosts.before /etc/hosts; " + f"echo '{moved} moving.lab' >> /etc/hosts")
         print(f"new address: packets again after {seconds_until_answered(alice):.1f} s")
-        assert moved in alice.run("ss -unp | grep openvpn; grep -o '[0-9.]*31' /run/lab-vpn.log | tail -1")
+        assert moved in alice.run("grep 'link remote:' /run/lab-vpn.log | tail -n 1")
     finally:
         alice.run("cat /run/hosts.before > /etc/hosts")
         gateway.run(f"ip address del {moved}/24 dev {device}; ip address add {GATEWAY}/24 dev {device}; true")
