@@ -26,6 +26,7 @@ from privatespace_lab.topology import NETWORKS, Action, Actual, Host, hosts_of
 
 READY_SECONDS = 40
 MOST_AT_ONCE = 6
+BRIDGES = Path("/sys/class/net")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 # Every systemd takes half a dozen; a host that finds none left hangs in its start.
 INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -131,7 +132,7 @@ def _ensure_networks(instance: str) -> None:
     for network in NETWORKS:
         name = topology.network_name(instance, network.name)
         if name not in existing:
-            _refuse_foreign_bridge(instance, network)
+            _clear_the_way(instance, network)
             options = ["--internal", "--ipv6"] if network.internal else []
             for prefix in topology.subnets(instance, network):
                 options += ["--subnet", prefix, "--gateway", str(ipaddress.ip_network(prefix)[1])]
@@ -152,15 +153,24 @@ def _prefixes(name: str) -> list[str]:
     return [each["subnet"] for each in network["subnets"]]
 
 
-def _refuse_foreign_bridge(instance: str, network: topology.Network) -> None:
-    """A bridge that this store does not know belongs to another checkout's lab, or to one that was deleted."""
+def _clear_the_way(instance: str, network: topology.Network) -> None:
+    """A bridge that this store does not know belongs to another checkout's lab, or to one that died with its machine.
+
+    The engine removes a bridge with the last host on it; one that nothing is plugged into was left behind by a machine
+    that went down, and only stands in the way.
+    """
     prefix = topology.subnet(instance, network)
     route = run(["ip", "-oneline", "route", "show", "exact", prefix]).stdout.decode().split()
-    if route:
+    if not route:
+        return
+    bridge = route[route.index("dev") + 1]
+    ports = BRIDGES / bridge / "brif"
+    if not ports.is_dir() or any(ports.iterdir()):
         raise LabError(
-            f"{prefix} is in use on {route[route.index('dev') + 1]}: run ./lab down in the checkout that uses it"
-            " (pgrep -a conmon names it)"
+            f"{prefix} is in use on {bridge}: run ./lab down in the checkout that uses it (pgrep -a conmon names it)"
         )
+    say(f"removing the bridge {bridge}, left behind on {prefix} with no host on it")
+    run(["ip", "link", "delete", bridge])
 
 
 def _find_containers(instance: str) -> dict[str, Actual]:

@@ -90,8 +90,9 @@ def test_nothing_to_change_writes_nothing(bench: Bench) -> None:
 )
 def test_who_alters_it_in_the_database_is_found_out(bench: Bench, statement: str, subject: str) -> None:
     bench.disable("alice")
-    with closing(sqlite3.connect(path_of(bench.session.location))) as file, file:
+    with closing(sqlite3.connect(path_of(bench.session.location))) as file:
         file.execute(statement)
+        file.commit()
     (problem,) = audit.verify_chain(bench.session).problems
     assert f"disagree on whether '{subject}' is disabled" in problem
 
