@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import ipaddress
@@ -108,6 +109,8 @@ def _write_access(instance: str) -> None:
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab {instance} {name}".strip(), "-f", path])
     if not (own / "hsm-pin").is_file():
         write_text(own / "hsm-pin", f"{secrets.randbelow(10**8):08d}\n", mode=0o600)
+    if not (own / "dns-key").is_file():
+        write_text(own / "dns-key", base64.b64encode(secrets.token_bytes(32)).decode() + "\n", mode=0o600)
     public_keys = {name: path.with_suffix(".pub").read_text() for name, path in keys.items() if name}
     write_text(own / "known_hosts", topology.render_known_hosts(instance, public_keys))
     write_text(own / "ssh_config", topology.render_ssh_config(instance, STATE, _control_folder()))
@@ -191,11 +194,15 @@ def _seed(instance: str, host: Host) -> bytes:
     key = own / "hosts" / host.name / "ssh_host_ed25519_key"
     files = {
         "etc/hosts": (topology.render_hosts_file(instance, host), 0o644),
-        "etc/resolv.conf": (topology.render_resolver(host, machine_resolver), 0o644),
+        "etc/resolv.conf": (topology.render_resolver(instance, host, machine_resolver), 0o644),
         "etc/ssh/ssh_host_ed25519_key": (key.read_text(), 0o600),
         "etc/ssh/ssh_host_ed25519_key.pub": (key.with_suffix(".pub").read_text(), 0o644),
         "root/.ssh/authorized_keys": ((own / "id_ed25519.pub").read_text(), 0o600),
     }
+    if host.name == "nameserver":
+        secret = (own / "dns-key").read_text().strip()
+        texts = topology.render_name_service(instance, secret)
+        files |= {name: (text, 0o640 if "privatespace/" in name else 0o644) for name, text in texts.items()}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         # The image has no package lists; without an old date on their folder, apt would take them for just read.
@@ -215,6 +222,7 @@ def _place(instance: str, host: Host, network: topology.Network) -> str:
     options = {
         "ip": topology.address(instance, host, network.name),
         "mac": topology.mac_address(instance, host, network.name),
+        "interface_name": network.name,
     }
     if network.internal:
         options["ip6"] = topology.address6(instance, host, network.name)

@@ -22,7 +22,7 @@ from privatespace_lab.engine import STATE, LabError, podman, run, say, step
 
 RECIPE = Path(__file__).resolve().parents[1] / "image"
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
-FLAVOURS = ("base", "client", "internet")
+FLAVOURS = ("base", "client", "internet", "nameserver")
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "python3", "python3-apt", "sudo", "iproute2", "nftables", "iputils-ping"),
     *("curl", "openssh-server", "ca-certificates", "procps"),

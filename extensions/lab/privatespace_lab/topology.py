@@ -49,7 +49,11 @@ HOSTS = (
     Host("alice", "clients", "client", {"outside": 11}),
     Host("bob", "clients", "client", {"outside": 12}),
     Host("internet", "outside_world", "internet", {"beyond": 80}),
+    Host("nameserver", "nameservers", "nameserver", {"management": 53, "outside": 53}),
 )
+# The zone of the gateways' names, and the key with which the controller writes in it.
+ZONE = "lab.example"
+CONTROLLER_KEY = "controller"
 BENCH_GATEWAYS = 10
 # The instance of the benchmark `converge`: many gateways, and nobody who uses them.
 BENCH_HOSTS = (
@@ -182,13 +186,67 @@ def render_hosts_file(instance: str, host: Host) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_resolver(host: Host, machine_resolver: str) -> str:
-    """A host's ``/etc/resolv.conf``: the machine's where the host gets out, itself on ``internet``, else none."""
-    if host.name == "internet":
+def nameserver_address(instance: str, network: str = "outside") -> str:
+    """The address of the name server: users ask it from outside, gateways by the network of the management."""
+    return next(address(instance, host, network) for host in HOSTS if host.name == "nameserver")
+
+
+def nameserver_address6(instance: str) -> str:
+    """The IPv6 address of the name server."""
+    return next(address6(instance, host, "outside") for host in HOSTS if host.name == "nameserver")
+
+
+def render_resolver(instance: str, host: Host, machine_resolver: str) -> str:
+    """A host's ``/etc/resolv.conf``: itself where it answers names, the machine's where it gets out, else the lab's."""
+    if host.name in ("internet", "nameserver"):
         return "nameserver 127.0.0.1\n"
     if "management" in host.octets:
         return machine_resolver
-    return "# This host has no resolver of its own: a VPN brings one.\n"
+    return f"nameserver {nameserver_address(instance)}\n"
+
+
+def render_name_service(instance: str, secret: str) -> dict[str, str]:
+    """The name server's own files by path: a zone of gateways, which takes updates, and names for users to look up.
+
+    It is the root of all names, so that what it does not know does not exist. What lies beyond the gateways is known to
+    the gateways alone: they ask by the network of the management.
+
+    :param secret: The controller's TSIG secret, Base64.
+    """
+    management = subnet(instance, NETWORKS[0])
+    head = "$TTL 60\n@ IN SOA ns.{zone}. hostmaster.{zone}. 1 3600 600 86400 5\n@ IN NS ns.{zone}.\n"
+    own = f"ns IN A {nameserver_address(instance)}\nns IN AAAA {nameserver_address6(instance)}\n"
+    outside = f"ns IN A {nameserver_address(instance)}\nwww IN A {nameserver_address(instance)}\n"
+    beyond = f"@ IN A {internet_address(instance)}\nwww IN A {internet_address(instance)}\nns IN A 127.0.0.1\n"
+    root = (
+        "$TTL 60\n@ IN SOA ns. hostmaster.lab.example. 1 3600 600 86400 5\n@ IN NS ns.\n"
+        f"ns IN A {nameserver_address(instance)}\n"
+    )
+    return {
+        "etc/bind/named.conf": (
+            'include "/etc/bind/rndc.key";\n'
+            'controls { inet 127.0.0.1 allow { localhost; } keys { "rndc-key"; }; };\n'
+            'include "/etc/bind/privatespace/controller.key";\n'
+            'include "/etc/bind/privatespace/keys.conf";\n'
+            'options { directory "/var/cache/bind"; listen-on-v6 { any; }; recursion yes; allow-recursion { any; };'
+            " dnssec-validation no; empty-zones-enable no; };\n"
+            'zone "." { type primary; file "/etc/bind/lab/root"; };\n'
+            f'zone "{ZONE}" {{ type primary; file "/var/lib/bind/{ZONE}";'
+            ' include "/etc/bind/privatespace/policy.conf"; };\n'
+            'zone "outside.example" { type primary; file "/etc/bind/lab/outside.example"; };\n'
+            f'zone "internet.lab" {{ type primary; file "/etc/bind/lab/internet.lab";'
+            f" allow-query {{ 127.0.0.0/8; {management}; }}; }};\n"
+        ),
+        "etc/bind/privatespace/controller.key": (
+            f'key "{CONTROLLER_KEY}" {{ algorithm hmac-sha256; secret "{secret}"; }};\n'
+        ),
+        "etc/bind/privatespace/keys.conf": "# The keys of the gateways are not known yet.\n",
+        "etc/bind/privatespace/policy.conf": f"update-policy {{ grant {CONTROLLER_KEY} zonesub ANY; }};\n",
+        "etc/bind/lab/root": root,
+        f"var/lib/bind/{ZONE}": head.format(zone=ZONE) + own,
+        "etc/bind/lab/outside.example": head.format(zone="outside.example") + outside,
+        "etc/bind/lab/internet.lab": head.format(zone="internet.lab") + beyond,
+    }
 
 
 def render_ssh_config(instance: str, state: Path, control: Path) -> str:
@@ -244,6 +302,25 @@ def _group_variables(instance: str, state: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def _name_variables(instance: str, state: Path) -> dict[str, Any]:
+    """What an administrator would set for the names of gateways; ``bench`` has no name server."""
+    if instance == "bench":
+        return {}
+    secret = state / instance / "dns-key"
+    return {
+        "dns_zone": ZONE,
+        "dns_servers": [nameserver_address(instance)],
+        "dns_key_name": CONTROLLER_KEY,
+        "dns_key_secret": f"{{{{ lookup('ansible.builtin.file', '{secret}') }}}}",
+        "dns_policy_folder": str(state / instance / "dns"),
+        "dns_policy_host": "nameserver",
+        "dns_announce_sources": ["interface"],
+        "dns_announce_interface": "outside",
+        "dns_announce_private_addresses": True,
+        "dns_fleet_label": "vpn",
+    }
+
+
 def dual_stack_listeners(instance: str) -> list[dict[str, Any]]:
     """The role's own listeners, with IPv6 inside the tunnel."""
     prefix = f"fd00:{SECOND_OCTETS[instance]}"
@@ -274,6 +351,7 @@ def build_inventory(instance: str, state: Path) -> dict[str, Any]:
         "ansible_ssh_args": f'-F "{state / instance / "ssh_config"}"',
         "ansible_pipelining": True,
         "lab_instance": instance,
+        **_name_variables(instance, state),
     }
     return {"all": {"vars": common, "children": groups}}
 

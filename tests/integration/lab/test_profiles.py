@@ -78,7 +78,7 @@ def test_network_manager_imports_and_connects(
 ) -> None:
     host = network_manager
     host.write(f"/run/{CONNECTION}.ovpn", profiles[variant].read_text())
-    routes = host.run("ip route show dev eth0")
+    routes = host.run("ip route show dev outside")
 
     host.run(f"nmcli connection import type openvpn file /run/{CONNECTION}.ovpn")
 
@@ -102,14 +102,14 @@ def test_network_manager_imports_and_connects(
         assert host.run(f"cat {imported[tag]}") == inline[1]
         assert host.run(f"stat -c %a {imported[tag]}") == "600"
 
-    host.run(f"nmcli --wait 20 connection up {CONNECTION} ifname eth0")
+    host.run(f"nmcli --wait 20 connection up {CONNECTION} ifname outside")
 
     assert host.fetch(PAGE) is not None
     assert host.run(f"nmcli --get-values IP4.DNS connection show {CONNECTION}") == INTERNET
     assert "tun0" in host.run(f"ip route get {INTERNET}")
     host.run(f"nmcli connection down {CONNECTION}")
     assert host.fetch(PAGE, seconds=2) is None
-    assert host.run("ip route show dev eth0") == routes, "NetworkManager leaves alone what it did not make"
+    assert host.run("ip route show dev outside") == routes, "NetworkManager leaves alone what it did not make"
 
 
 def test_on_linux_all_names_are_asked_through_a_full_tunnel(

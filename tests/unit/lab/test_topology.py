@@ -82,6 +82,22 @@ def test_inventory_reaches_gateways_by_management_and_offers_them_outside() -> N
     assert gateway["openvpn_public_address"] == "10.86.1.22"
 
 
+def test_every_host_knows_where_the_names_of_gateways_are_kept() -> None:
+    common = topology.build_inventory("test", Path("/state"))["all"]["vars"]
+    assert (common["dns_zone"], common["dns_servers"]) == ("lab.example", ["10.86.1.53"])
+    assert "dns-key" in common["dns_key_secret"], "looked up, not written into the inventory"
+    assert not [name for name in topology.build_inventory("bench", Path("/state"))["all"]["vars"] if "dns" in name]
+
+
+def test_what_lies_beyond_the_gateways_is_not_told_to_users() -> None:
+    files = topology.render_name_service("demo", "c2VjcmV0")
+    assert (
+        'file "/etc/bind/lab/internet.lab"; allow-query { 127.0.0.0/8; 10.87.3.0/24; };' in files["etc/bind/named.conf"]
+    )
+    assert [name for name, text in files.items() if "c2VjcmV0" in text] == ["etc/bind/privatespace/controller.key"]
+    assert topology.render_resolver("demo", BY_NAME["alice"], "nameserver 192.0.2.1\n") == "nameserver 10.87.1.53\n"
+
+
 def test_only_networks_without_a_way_out_carry_ipv6() -> None:
     prefixes = {network.name: topology.subnets("demo", network) for network in topology.NETWORKS}
     assert prefixes["outside"] == ["10.87.1.0/24", "fd00:87:1::/64"]
