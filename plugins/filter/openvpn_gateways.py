@@ -15,14 +15,18 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.list
 
 
 def openvpn_gateways(
-    names: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]], default_listeners: Sequence[Mapping[str, Any]]
+    names: Sequence[str],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    default_listeners: Sequence[Mapping[str, Any]],
+    dns_names: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """How clients reach each gateway; see the documentation of the filter."""
-    return [_describe(name, hostvars[name], default_listeners) for name in names]
+    given = dns_names or {}
+    return [_describe(name, hostvars[name], default_listeners, dns_name=given.get(name, "")) for name in names]
 
 
 def _describe(
-    name: str, variables: Mapping[str, Any], default_listeners: Sequence[Mapping[str, Any]]
+    name: str, variables: Mapping[str, Any], default_listeners: Sequence[Mapping[str, Any]], *, dns_name: str
 ) -> dict[str, Any]:
     try:
         listeners = parse_listeners(variables.get("openvpn_listeners", default_listeners))
@@ -30,7 +34,8 @@ def _describe(
         raise AnsibleFilterError(f"openvpn_gateways: {name}: {error}") from error
     return {
         "name": variables.get("openvpn_gateway_name", name),
-        "address": variables.get("openvpn_public_address", variables.get("ansible_host", name)),
+        # What an administrator wrote for this gateway comes first; an address that may change comes last.
+        "address": variables.get("openvpn_public_address") or dns_name or variables.get("ansible_host", name),
         "listeners": [listener.as_dict() for listener in listeners],
         "second_factor": variables.get("openvpn_second_factor", "none") != "none",
     }

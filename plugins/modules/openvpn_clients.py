@@ -61,7 +61,9 @@ options:
         elements: str
         default: []
       dns_servers:
-        description: Addresses of resolvers, eight at most.
+        description:
+          - Addresses of resolvers, eight at most. V(gateway) is the gateway's own address in the client's tunnel.
+          - In a split tunnel they are asked for C(dns_domains) and for nothing else; without any, they are not pushed.
         type: list
         elements: str
         default: []

@@ -110,13 +110,15 @@ def describe_changes(before: Mapping[str, str | None], after: Mapping[str, str |
 
 def _render_folder(process: Process, policy: Policy, clients: Sequence[Client], *, known_only: bool) -> dict[str, str]:
     carries_ipv6 = process.network6 is not None
+    own = [address for address in (process.server_address, process.server_address6) if address is not None]
     group = policy.default_group
     # By identity: most clients share the very object of their group, and comparing routes takes longer than rendering.
     rendered: dict[int, list[str]] = {}
 
     def pushed(pushes: PushPolicy) -> list[str]:
         if id(pushes) not in rendered:
-            rendered[id(pushes)] = [_readable(line) for line in render_pushes(pushes, carries_ipv6=carries_ipv6)]
+            lines = render_pushes(pushes, carries_ipv6=carries_ipv6, own=own)
+            rendered[id(pushes)] = [_readable(line) for line in lines]
         return rendered[id(pushes)]
 
     everybody = pushed(policy.pushes if group is None else group.pushes)

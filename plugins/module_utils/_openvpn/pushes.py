@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Union
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.push_options import (
@@ -29,14 +29,19 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.valu
 
 # Of one "dns server"; OpenVPN refuses the ninth.
 MOST_DNS_SERVERS = 8
+# The gateway's own resolver, whose address is another one in every tunnel.
+OWN_RESOLVER = "gateway"
 # OpenVPN splits a line into sixteen words; those of the option itself are taken off.
 MOST_DOMAINS_A_LINE = 12
+
+DnsServer = Union[Address, str]
 
 
 @dataclass(frozen=True)
 class PushPolicy:
     """What the members of a group, or everybody, are told.
 
+    :param dns_servers: Addresses, and ``gateway`` for the gateway's address in the tunnel.
     :param block_local: Whether a client in full tunnel is cut off from the network that it stands in.
     :param options: Checked by :func:`~.push_options.parse_push_option`.
     """
@@ -44,7 +49,7 @@ class PushPolicy:
     full_tunnel: bool = True
     block_local: bool = False
     routes: tuple[Network, ...] = ()
-    dns_servers: tuple[Address, ...] = ()
+    dns_servers: tuple[DnsServer, ...] = ()
     dns_domains: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
@@ -80,8 +85,10 @@ def parse_push_policy(raw: Mapping[str, Any], *, base: PushPolicy, what: str) ->
     )
 
 
-def _parse_dns_servers(raw: Sequence[Any], *, what: str) -> tuple[Address, ...]:
-    servers = _without_repeats([parse_address(str(one), what=f"{what}: a DNS server") for one in raw])
+def _parse_dns_servers(raw: Sequence[Any], *, what: str) -> tuple[DnsServer, ...]:
+    servers = _without_repeats(
+        [one if one == OWN_RESOLVER else parse_address(str(one), what=f"{what}: a DNS server") for one in raw]
+    )
     if len(servers) > MOST_DNS_SERVERS:
         raise InputError(f"{what}: a client takes {MOST_DNS_SERVERS} DNS servers, not {len(servers)}.")
     return servers
@@ -103,34 +110,46 @@ def parse_push_options(raw: Sequence[Any], *, what: str) -> tuple[str, ...]:
     return _without_repeats([parse_push_option(one, what=f"{what}: a pushed option") for one in raw])
 
 
-def render_pushes(policy: PushPolicy, *, carries_ipv6: bool) -> list[str]:
+def render_pushes(policy: PushPolicy, *, carries_ipv6: bool, own: Sequence[Address] = ()) -> list[str]:
     """The lines of a client's file that tell it all of this.
 
     :param carries_ipv6: Whether the tunnel has IPv6 addresses.
+    :param own: The gateway's addresses in the tunnel, for a policy whose resolver is the gateway itself.
     """
+    servers = _resolvers(policy, own)
     options = [
-        *(_full_tunnel(policy, carries_ipv6=carries_ipv6) if policy.full_tunnel else ()),
+        *(_full_tunnel(policy, servers, carries_ipv6=carries_ipv6) if policy.full_tunnel else ()),
         *map(route_option, policy.routes),
-        *_dhcp_options(policy),
-        *_dns(policy),
+        *_dhcp_options(policy, servers),
+        *_dns(policy, servers),
         *policy.options,
     ]
     return [f'push "{option}"' for option in _without_repeats(options)]
 
 
-def _full_tunnel(policy: PushPolicy, *, carries_ipv6: bool) -> Iterator[str]:
+def _resolvers(policy: PushPolicy, own: Sequence[Address]) -> tuple[Address, ...]:
+    """The resolvers that clients use. A split tunnel has them for the named domains, and without any it has none."""
+    if not policy.full_tunnel and not policy.dns_domains:
+        return ()
+    found: list[Address] = []
+    for server in policy.dns_servers:
+        found += own if isinstance(server, str) else (server,)
+    return _without_repeats(found)
+
+
+def _full_tunnel(policy: PushPolicy, servers: Sequence[Address], *, carries_ipv6: bool) -> Iterator[str]:
     yield "redirect-gateway def1 ipv6" + (" block-local" if policy.block_local else "")
     if not carries_ipv6:
         # The client answers IPv6 "unreachable" rather than let it leave around the tunnel.
         yield "block-ipv6"
-    if policy.dns_servers:
+    if servers:
         # Windows asks every resolver it knows unless it is told not to.
         yield "block-outside-dns"
 
 
-def _dhcp_options(policy: PushPolicy) -> Iterator[str]:
+def _dhcp_options(policy: PushPolicy, servers: Sequence[Address]) -> Iterator[str]:
     """DNS for clients before 2.6 and those on OpenVPN 3."""
-    for server in policy.dns_servers:
+    for server in servers:
         yield f"dhcp-option {'DNS6' if server.version == 6 else 'DNS'} {server}"
     for domain in policy.dns_domains:
         # iOS asks the tunnel's resolvers for a DOMAIN and for nothing else: in full tunnel all other names would leak.
@@ -140,11 +159,11 @@ def _dhcp_options(policy: PushPolicy) -> Iterator[str]:
         yield f"dhcp-option DOMAIN-SEARCH {domain}"
 
 
-def _dns(policy: PushPolicy) -> Iterator[str]:
+def _dns(policy: PushPolicy, servers: Sequence[Address]) -> Iterator[str]:
     """DNS for clients from 2.6 on."""
-    if not policy.dns_servers:
+    if not servers:
         return
-    yield f"dns server 0 address {' '.join(map(str, policy.dns_servers))}"
+    yield f"dns server 0 address {' '.join(map(str, servers))}"
     yield from _domain_lines("dns search-domains", policy.dns_domains)
     if not policy.full_tunnel:
         yield from _domain_lines("dns server 0 resolve-domains", policy.dns_domains)

@@ -46,6 +46,17 @@ def test_gateways_come_from_the_variables_of_hosts() -> None:
     assert [one["second_factor"] for one in found] == [False, False, True]
 
 
+def test_a_name_follows_a_gateway_and_an_address_does_not() -> None:
+    hosts = {
+        "one": {"ansible_host": "192.0.2.1", "openvpn_public_address": ""},
+        "two": {"ansible_host": "192.0.2.2", "openvpn_public_address": "198.51.100.2"},
+        "three": {"ansible_host": "192.0.2.3"},
+    }
+    names = {"one": "cambridge.example.net", "two": "leeds.example.net"}
+    found = run(openvpn_gateways, list(hosts), hosts, [UDP], names)
+    assert [one["address"] for one in found] == ["cambridge.example.net", "198.51.100.2", "192.0.2.3"]
+
+
 @pytest.mark.parametrize(
     ("module", "arguments"),
     [

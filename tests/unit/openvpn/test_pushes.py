@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 
@@ -66,6 +67,18 @@ def test_a_split_tunnel_asks_only_for_its_domains() -> None:
         "dns search-domains corp.example",
         "dns server 0 resolve-domains corp.example",
     ]
+
+
+def test_the_gateways_own_resolver_has_its_address_in_each_tunnel() -> None:
+    own = [ipaddress.ip_address("10.91.16.1"), ipaddress.ip_address("fd00:92::1")]
+    lines = render_pushes(policy(dns_servers=["gateway", "10.91.16.1"]), carries_ipv6=True, own=own)
+    assert 'push "dns server 0 address 10.91.16.1 fd00:92::1"' in lines
+    assert 'push "dhcp-option DNS6 fd00:92::1"' in lines
+    assert 'push "block-outside-dns"' in lines
+
+
+def test_a_split_tunnel_without_domains_leaves_the_names_to_the_clients_resolver() -> None:
+    assert pushed(full_tunnel=False, dns_servers=["10.20.0.53"]) == []
 
 
 def test_the_local_network_is_blocked_on_request() -> None:
