@@ -1,0 +1,33 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a name server lets each key change: a gateway its own addresses, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_name, parse_name_in_zone
+
+HEADING = "# Managed by Ansible (privatespace.gateway.dns)\n"
+
+
+def render_update_policy(names: Iterable[str], *, zone: str, controller_key: str = "") -> str:
+    """The statement for BIND's zone.
+
+    ``update-policy`` is all that is allowed: what no rule grants is refused, so a gateway that was broken into can move
+    its own name and no other, and change no other type of record.
+
+    :param names: Of the gateways, in full; the key of a gateway bears the same name.
+    :param controller_key: The key that may change everything in the zone; empty where there is none.
+    :raises InputError: a name is outside the zone, or no name.
+    """
+    rules = []
+    if controller_key:
+        rules.append(f"\tgrant {parse_name(controller_key, what='The key of the controller')}. zonesub ANY;")
+    own = sorted({parse_name_in_zone(one, zone, what="The name of a gateway") for one in names})
+    rules += [f"\tgrant {name}. name {name}. A AAAA;" for name in own]
+    if not rules:
+        # An empty update-policy is an error to BIND, and this refuses just as much.
+        return f"{HEADING}allow-update {{ none; }};\n"
+    return HEADING + "update-policy {\n" + "\n".join(rules) + "\n};\n"

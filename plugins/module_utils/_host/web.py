@@ -1,0 +1,144 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One small request by HTTP: over a given family, without proxies, redirects and surprises, and with an end."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
+
+_FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+_PRINTABLE = range(32, 127)
+
+
+class WebError(CollectionError):
+    """A service did not answer, or with something that is no answer."""
+
+
+class _Plain(http.client.HTTPConnection):
+    """A connection over the family that is wanted."""
+
+    family = socket.AF_UNSPEC
+
+    def connect(self) -> None:
+        self.sock = _dial(self.host, self.port, self.family, self.timeout)
+
+
+class _Secure(http.client.HTTPSConnection):
+    """The same with TLS, and a certificate that the host trusts."""
+
+    family = socket.AF_UNSPEC
+
+    def connect(self) -> None:
+        plain = _dial(self.host, self.port, self.family, self.timeout)
+        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+
+
+def ask_http(
+    method: str,
+    url: str,
+    *,
+    seconds: float,
+    headers: Mapping[str, str] | None = None,
+    longest: int = 64,
+    family: int | None = None,
+) -> tuple[int, str]:
+    """The status and the body of an answer.
+
+    :param seconds: When it is over for all of it, names and drops that come one by one included.
+    :param longest: How many bytes the body of an answer may have.
+    :param family: 4, 6, or whichever works.
+    :raises WebError: no answer, one that is too long, or one that is no text.
+    """
+    answers: list[tuple[int, bytes]] = []
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            answers.append(_exchange(_connection(url, family, seconds), method, url, dict(headers or {}), longest + 1))
+        except (OSError, http.client.HTTPException, ValueError, InputError) as error:
+            errors.append(error)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if errors:
+        raise WebError(f"no answer ({_reason(errors[0])})") from errors[0]
+    if not answers:
+        raise WebError(f"no answer within {seconds:g} s")
+    status, body = answers[0]
+    if len(body) > longest:
+        raise WebError(f"its answer is longer than {longest} bytes")
+    if any(byte not in _PRINTABLE for byte in body.strip()):
+        raise WebError("its answer is no line of text")
+    return status, body.decode("ascii")
+
+
+def require_url(url: Any) -> str:
+    """A URL that can be asked.
+
+    :raises InputError: it is none, or one with a password in it.
+    """
+    text = url if isinstance(url, str) else ""
+    try:
+        parts = urlsplit(text)
+        is_right = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_right = False
+    if not is_right or not text.isascii() or not text.isprintable() or " " in text:
+        raise InputError(f"'{shown(str(url))}' is no URL that begins with http:// or https://.")
+    if parts.username is not None:
+        raise InputError("A URL here holds no user and no password: anybody who reads the configuration would have it.")
+    return text
+
+
+def _connection(url: str, family: int | None, seconds: float) -> http.client.HTTPConnection:
+    parts = urlsplit(require_url(url))
+    kind = _Secure if parts.scheme == "https" else _Plain
+    connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+    connection.family = _FAMILIES[family]
+    return connection
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, url: str, headers: dict[str, str], longest: int
+) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request(method, target, headers={"Connection": "close", "User-Agent": "privatespace", **headers})
+        answer = connection.getresponse()
+        # A page that says why there is nothing is of any length; only what is an answer has to be short.
+        return answer.status, answer.read(longest) if answer.status == http.client.OK else b""
+    finally:
+        connection.close()
+
+
+def _dial(host: str, port: int, family: int, seconds: Any) -> socket.socket:
+    """The first address of a host that can be connected to."""
+    last: OSError = OSError(f"there is no address of {host}")
+    for kind, flavour, protocol, _name, place in socket.getaddrinfo(host, port, family, socket.SOCK_STREAM):
+        made = socket.socket(kind, flavour, protocol)
+        try:
+            made.settimeout(seconds)
+            made.connect(place)
+        except OSError as error:
+            made.close()
+            last = error
+        else:
+            return made
+    raise last
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return shown(str(text))

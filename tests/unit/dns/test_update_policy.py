@@ -1,0 +1,36 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a name server lets each key change."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.update_policy import render_update_policy
+
+
+def test_each_gateway_may_change_its_own_addresses_only() -> None:
+    text = render_update_policy(
+        ["ely.example.net", "bath.example.net"], zone="example.net", controller_key="controller"
+    )
+    assert text.splitlines()[1:] == [
+        "update-policy {",
+        "\tgrant controller. zonesub ANY;",
+        "\tgrant bath.example.net. name bath.example.net. A AAAA;",
+        "\tgrant ely.example.net. name ely.example.net. A AAAA;",
+        "};",
+    ]
+
+
+def test_nobody_may_change_anything_where_nobody_is_known() -> None:
+    assert "allow-update { none; };" in render_update_policy([], zone="example.net")
+
+
+@pytest.mark.parametrize("name", ["ely.example.org", "example.net", "*.example.net", "ely.example.net. ANY;\n"])
+def test_a_name_that_would_grant_more_is_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        render_update_policy([name], zone="example.net")
+    with pytest.raises(InputError):
+        render_update_policy([], zone="example.net", controller_key=f"{name}_")
