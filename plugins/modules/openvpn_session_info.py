@@ -249,6 +249,18 @@ foreign_configs:
   type: list
   elements: str
   sample: []
+announcement:
+  description:
+    - What the program that keeps this gateway's name in DNS last found; V(null) on a gateway without one.
+    - C(problem) is empty where the name is right. C(checked_at) and C(changed_at) are seconds since 1970-01-01 UTC.
+  returned: success
+  type: dict
+  sample:
+    name: cambridge2.example.net
+    addresses: [192.0.2.21]
+    changed_at: 1790000000
+    checked_at: 1790003600
+    problem: ""
 """
 
 from collections.abc import Mapping

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -56,6 +57,7 @@ class Question:
     crl_path: Path = FOLDER / "crl.pem"
     ca_path: Path = FOLDER / "ca.crt"
     certificate_path: Path = FOLDER / "server.crt"
+    announcement_path: Path = Path("/run/privatespace/announcement.json")
 
 
 def gather_gateway(question: Question) -> dict[str, Any]:
@@ -81,7 +83,19 @@ def gather_gateway(question: Question) -> dict[str, Any]:
         "sessions": [session.as_dict() for state in states for session in state.sessions],
         "listeners": [describe_listener(state, around) for state in states],
         "foreign_configs": [str(path) for path in find_files(CONFIG_FOLDERS, frozenset())],
+        "announcement": parse_announcement(read_optional(question.announcement_path)),
     }
+
+
+def parse_announcement(content: bytes | None) -> dict[str, Any] | None:
+    """What the program that keeps this gateway's name has left behind; ``None`` where there is nothing to read."""
+    try:
+        found = json.loads(content or b"null")
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or not {"name", "addresses", "checked_at", "problem"} <= set(found):
+        return None
+    return found
 
 
 def _units(sockets: Sequence[Path]) -> dict[str, Unit]:

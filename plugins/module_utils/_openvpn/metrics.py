@@ -58,6 +58,7 @@ def render_metrics(state: Mapping[str, Any] | None, *, now: float) -> str:
     metrics = _scrape(state, now=now)
     if state is not None:
         metrics += [*_listeners(state), *_sessions(state), *_users(state), *_certificates(state), _foreign(state)]
+        metrics += _name(state.get("announcement"))
     return "".join(f"{line}\n" for metric in metrics for line in metric.lines())
 
 
@@ -152,6 +153,15 @@ def _foreign(state: Mapping[str, Any]) -> Metric:
     foreign = Metric("foreign_configs", GAUGE, "Configurations that OpenVPN would read and that nobody manages.")
     foreign.add(len(state.get("foreign_configs", ())))
     return foreign
+
+
+def _name(announcement: Mapping[str, Any] | None) -> list[Metric]:
+    right = Metric("dns_name_right", GAUGE, "Whether the gateway's name had the gateway's addresses at the last look.")
+    checked = Metric("dns_name_checked_timestamp_seconds", GAUGE, "When the gateway last looked at its name.")
+    if announcement:
+        right.add(int(not announcement.get("problem")), name=announcement["name"])
+        checked.add(announcement["checked_at"], name=announcement["name"])
+    return [right, checked]
 
 
 def _number(value: float) -> str:

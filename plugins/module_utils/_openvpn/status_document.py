@@ -21,6 +21,8 @@ DAY_SECONDS = 86400
 EXPIRY_NOTICE_DAYS = 30
 CRL_WARNING_DAYS = 2
 CERTIFICATE_WARNING_DAYS = 14
+# The longest interval at which a gateway may be told to look at its name is an hour.
+NAME_WARNING_SECONDS = 2 * 3600
 _LISTENER_KEYS = (
     "name", "state", "sessions", "pid", "version", "connected_since", "started_at", "stale", "dco", "dco_reason",
     "bytes_received", "bytes_sent", "problems",
@@ -61,6 +63,7 @@ def _gateway(name: str, answer: Mapping[str, Any], *, now: float) -> dict[str, A
         "crl": answer.get("crl"),
         "certificate_not_after": answer.get("certificate_not_after"),
         "foreign_configs": list(answer.get("foreign_configs", ())),
+        "announcement": answer.get("announcement"),
     }
     found = list(_findings(block, answer, now=now)) if answered else [(PROBLEM, f"No answer: {error}")]
     block["health"] = min((level for level, _text in found), key=HEALTH.index, default=OK)
@@ -79,6 +82,20 @@ def _findings(block: Mapping[str, Any], answer: Mapping[str, Any], *, now: float
     yield from _certificate(block["certificate_not_after"], now=now)
     for path in block["foreign_configs"]:
         yield WARNING, f"Nobody manages the configuration {path}."
+    yield from _name(block["announcement"], now=now)
+
+
+def _name(announcement: Mapping[str, Any] | None, *, now: float) -> Iterator[tuple[str, str]]:
+    """Clients that come by a name which points elsewhere find nobody; those that are connected stay."""
+    if not announcement:
+        return
+    if announcement.get("problem"):
+        yield WARNING, f"The name {announcement['name']}: {announcement['problem']}"
+    elif now - announcement["checked_at"] > NAME_WARNING_SECONDS:
+        yield (
+            WARNING,
+            f"The name {announcement['name']} was last checked {_hours(now - announcement['checked_at'])} ago.",
+        )
 
 
 def _crl(answer: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:

@@ -46,6 +46,10 @@ def _gateway(block: Mapping[str, Any], *, now: float) -> Iterator[str]:
     if block["certificate_not_after"] is not None:
         left = block["certificate_not_after"] - now
         yield f"  certificate good for {_span(left)}" if left > 0 else "  certificate EXPIRED"
+    if block["announcement"]:
+        name = block["announcement"]
+        addresses = ", ".join(name["addresses"]) or "no address"
+        yield f"  name {name['name']}: {addresses}, checked {_span(now - name['checked_at'])} ago"
 
 
 def _listener(one: Mapping[str, Any], *, now: float) -> tuple[str, ...]:
@@ -119,7 +123,7 @@ def _span(seconds: float) -> str:
         return f"{seconds / DAY_SECONDS:.0f} days"
     if abs(seconds) >= 2 * HOUR_SECONDS:
         return f"{seconds / HOUR_SECONDS:.0f} h"
-    return f"{seconds / 60:.0f} min"
+    return f"{seconds / 60:.0f} min" if abs(seconds) >= 120 else f"{seconds:.0f} s"
 
 
 def _amount(count: int) -> str:

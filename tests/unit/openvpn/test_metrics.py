@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.metrics import PREFIX, render_metrics
@@ -81,6 +82,14 @@ def test_everything_is_told() -> None:
         "certificate_expiry_timestamp_seconds": 1_800_000_000,
         "foreign_configs": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("problem", "right"), [("", 1), ("The server refuses.", 0)])
+def test_a_name_is_right_or_not(problem: str, right: int) -> None:
+    announcement = {"name": "leeds.example.net", "checked_at": NOW - 5, "problem": problem}
+    found = parse(render_metrics({**STATE, "announcement": announcement}, now=NOW))
+    assert found["dns_name_right leeds.example.net"] == right
+    assert found["dns_name_checked_timestamp_seconds leeds.example.net"] == NOW - 5
 
 
 def test_a_gateway_that_cannot_be_read_says_so() -> None:

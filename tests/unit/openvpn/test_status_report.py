@@ -34,6 +34,10 @@ GOOD: dict[str, Any] = {
     "certificate_not_after": NOW + 90 * DAY,
     "foreign_configs": [],
 }
+NAME: dict[str, Any] = {
+    "name": "cambridge2.example.net", "addresses": ["192.0.2.21", "2001:db8::21"],
+    "checked_at": NOW - 30, "problem": "",
+}  # fmt: skip
 AUTHORITY = {
     "certificates": [
         {"common_name": name, "state": state, "profile": profile, "not_after": not_after}
@@ -73,12 +77,19 @@ def test_a_healthy_gateway_at_a_glance() -> None:
     ]
 
 
+def test_a_gateway_with_a_name_shows_where_it_leads() -> None:
+    found = render_status_report(document({"gateway1": {**GOOD, "announcement": NAME}}))
+    assert "  name cambridge2.example.net: 192.0.2.21, 2001:db8::21, checked 30 s ago" in found
+    assert "gateway1  OK" in found
+
+
 def test_the_document_is_json_with_these_keys() -> None:
     found = json.loads(json.dumps(document()))
     assert (found["schema"], found["generated_at"]) == (1, NOW)
     assert set(found) == {"schema", "generated_at", "gateways", "users", "totals", "expiring"}
     assert set(found["gateways"][0]) == {
         "name", "answered", "health", "problems", "listeners", "crl", "certificate_not_after", "foreign_configs",
+        "announcement",
     }  # fmt: skip
     assert set(found["gateways"][0]["listeners"][0]) == set(listener("udp")) - {"socket"}
     assert found["users"] == [
@@ -110,6 +121,8 @@ def test_the_document_is_json_with_these_keys() -> None:
         ({"certificate_not_after": NOW}, "problem", "certificate has expired"),
         ({"certificate_not_after": None}, "problem", "no certificate"),
         ({"certificate_not_after": NOW + DAY}, "warning", "certificate expires in 24 h"),
+        ({"announcement": {**NAME, "problem": "The server refuses."}}, "warning", "cambridge2.example.net: The server"),
+        ({"announcement": {**NAME, "checked_at": NOW - DAY}}, "warning", "was last checked 24 h ago"),
         ({"foreign_configs": ["/etc/openvpn/x.conf"]}, "warning", "/etc/openvpn/x.conf"),
     ],
 )
