@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,7 @@ class Layer:
 
 _CORE_ONLY = frozenset({CORE})
 _UNTOUCHED = EFFECT_MODULES | CLOCK_AND_CHANCE_MODULES
+_PURE_DNS = Layer(own=_CORE_ONLY, without=_UNTOUCHED, calls=DYNAMIC_CALLS | EFFECT_CALLS | CLOCK_AND_CHANCE_CALLS)
 
 LAYERS = {
     CORE: Layer(),
@@ -89,9 +90,13 @@ LAYERS = {
     OPENVPN: Layer(own=_CORE_ONLY, without=SOCKET_MODULES),
     "_openvpn/management.py": Layer(own=_CORE_ONLY),
     "_openvpn/qr_code.py": Layer(own=_CORE_ONLY, libraries=("segno",), without=SOCKET_MODULES),
-    DNS: Layer(own=_CORE_ONLY),
-    "_dns/route53.py": Layer(own=_CORE_ONLY, libraries=("boto3", "botocore")),
-    "_dns/rfc2136.py": Layer(own=_CORE_ONLY, libraries=("dns",)),
+    DNS: _PURE_DNS,
+    "_dns/providers.py": replace(_PURE_DNS, without=EFFECT_MODULES),
+    "_dns/address_run.py": replace(_PURE_DNS, without=EFFECT_MODULES),
+    "_dns/route53_client.py": replace(_PURE_DNS, libraries=("boto3", "botocore")),
+    "_dns/rfc2136.py": replace(_PURE_DNS, libraries=("dns",)),
+    "_dns/rfc2136_exchange.py": replace(_PURE_DNS, libraries=("dns",)),
+    "_dns/authoritative.py": replace(_PURE_DNS, libraries=("dns",), without=_UNTOUCHED - {"socket"}),
     DIAGNOSIS: Layer(own=_CORE_ONLY, without=EFFECT_MODULES, calls=DYNAMIC_CALLS | EFFECT_CALLS),
     HOST: Layer(own=_CORE_ONLY),
     # Programs that a host runs by itself, without Ansible: what a module wires together, a program does, too.

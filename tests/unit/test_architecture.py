@@ -39,7 +39,7 @@ CLEAN = [
     ("module_utils/_hsm/token.py", "import pkcs11\nimport os\n"),
     ("module_utils/_store/schema.py", "import sqlalchemy as sa\n"),
     ("module_utils/_openvpn/management.py", "import socket\n"),
-    ("module_utils/_dns/route53.py", "import boto3\n"),
+    ("module_utils/_dns/route53_client.py", "import boto3\n"),
     ("module_utils/_host/clock.py", "import time\n\nNOW = time.time()\n"),
     (
         "module_utils/_module/run.py",
