@@ -12,7 +12,9 @@ short_description: Install the Python packages that a gateway runs without Ansib
 version_added: 0.1.0
 description:
   - Puts the packages of this collection that the gateway's own programs need into a folder of the gateway, in one go.
-    They are the very files that the modules run; they need nothing but Python's standard library.
+    They are the very files that the modules run. All programs are installed together, whichever role asks for them.
+  - They need nothing but Python's standard library; the one that keeps the gateway's record in DNS also needs dnspython
+    and, for Route 53, boto3.
   - Files of an earlier version that are no longer needed are removed.
 author:
   - Private Space Gateway contributors (@privatespace)
@@ -23,8 +25,14 @@ options:
         nothing else is touched.
     type: path
     default: /usr/local/lib/privatespace/python
+  kept_for:
+    description:
+      - Files of units that run one of the programs. While one of them is there, O(state=absent) changes nothing.
+    type: list
+    elements: path
+    default: []
   state:
-    description: V(absent) removes the packages.
+    description: V(absent) removes the packages, unless they are needed; see O(kept_for).
     type: str
     choices: [present, absent]
     default: present
@@ -47,9 +55,20 @@ EXAMPLES = r"""
 - name: Have what the gateway runs by itself
   privatespace.gateway.gateway_program:
     path: /usr/local/lib/privatespace/python
+
+- name: Remove it, unless a unit needs it
+  privatespace.gateway.gateway_program:
+    state: absent
+    kept_for:
+      - /etc/systemd/system/privatespace-announce.service
 """
 
 RETURN = r"""
+needed:
+  description: Whether the packages are to be there, because O(state=present) or because of a file of O(kept_for).
+  returned: success
+  type: bool
+  sample: true
 files:
   description: The files that belong there, relative to O(path).
   returned: success
@@ -60,12 +79,17 @@ files:
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._agent import metrics
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent import (
+    announcement,
+    announcement_watch,
+    metrics,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.python_files import (
     ROOT,
     PythonFile,
@@ -73,6 +97,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.python
     plan_files,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns import rfc2136, route53
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.published_files import remove_file
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.python_folder import (
     finish_python_folder,
@@ -82,7 +107,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.python_
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
 
 # A program is installed because it is imported here, with whatever it imports itself.
-PROGRAMS = (metrics,)
+# The providers of DNS are imported by name only when they are needed.
+PROGRAMS = (metrics, announcement, announcement_watch, rfc2136, route53)
 
 
 class Installation:
@@ -90,14 +116,16 @@ class Installation:
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self.folder = Path(parameters["path"])
-        self.wanted = loaded_files() if parameters["state"] == "present" and PROGRAMS else {}
+        self.needed = parameters["state"] == "present" or any(Path(unit).exists() for unit in parameters["kept_for"])
+        self.wanted = loaded_files() if self.needed and PROGRAMS else {}
 
     def decide(self) -> Change[str]:
         """Compare what is there with what this module has brought along."""
         present = read_python_files(self.folder / ROOT)
-        return plan_files(
+        change = plan_files(
             {str(path.relative_to(self.folder)): PythonFile(*file) for path, file in present.items()}, self.wanted
         )
+        return replace(change, result={**change.result, "needed": self.needed})
 
     def apply(self, change: Change[str]) -> Mapping[str, Any]:
         """Write and remove, file by file; each is whole at any moment."""
@@ -115,6 +143,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "default": "/usr/local/lib/privatespace/python"},
+            "kept_for": {"type": "list", "elements": "path", "default": []},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,

@@ -8,10 +8,12 @@ The metadata are asked as IMDSv2 wants it: a token first, by PUT, which a reques
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.address_sources import (
     LONGEST_ANSWER,
     Answer,
@@ -28,6 +30,7 @@ _TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - the name of a header
 _PATHS = {4: "public-ipv4", 6: "ipv6"}
 _NOT_FOUND = 404
 _OK = 200
+_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?")
 _REDIRECT = 3
 
 
@@ -40,6 +43,19 @@ class Ask(Protocol):
     def __call__(
         self, method: str, url: str, *, seconds: float, headers: Mapping[str, str], longest: int, family: int | None
     ) -> tuple[int, str]: ...
+
+
+def require_url(url: Any) -> str:
+    """A URL that can be asked.
+
+    :raises InputError: it is none, or one with a password in it, which would be read where it is not looked for.
+    """
+    text = url if isinstance(url, str) else ""
+    if not _URL.fullmatch(text):
+        raise InputError(
+            f"'{shown(str(url))}' is no URL that begins with http:// or https://, without user and password."
+        )
+    return text
 
 
 class MetadataSource:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 
 _FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
@@ -65,7 +65,7 @@ def ask_http(
     def work() -> None:
         try:
             answers.append(_exchange(_connection(url, family, seconds), method, url, dict(headers or {}), longest + 1))
-        except (OSError, http.client.HTTPException, ValueError, InputError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             errors.append(error)
 
     worker = threading.Thread(target=work, daemon=True)
@@ -83,26 +83,8 @@ def ask_http(
     return status, body.decode("ascii")
 
 
-def require_url(url: Any) -> str:
-    """A URL that can be asked.
-
-    :raises InputError: it is none, or one with a password in it.
-    """
-    text = url if isinstance(url, str) else ""
-    try:
-        parts = urlsplit(text)
-        is_right = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_right = False
-    if not is_right or not text.isascii() or not text.isprintable() or " " in text:
-        raise InputError(f"'{shown(str(url))}' is no URL that begins with http:// or https://.")
-    if parts.username is not None:
-        raise InputError("A URL here holds no user and no password: anybody who reads the configuration would have it.")
-    return text
-
-
 def _connection(url: str, family: int | None, seconds: float) -> http.client.HTTPConnection:
-    parts = urlsplit(require_url(url))
+    parts = urlsplit(url)
     kind = _Secure if parts.scheme == "https" else _Plain
     connection = kind(parts.hostname or "", parts.port, timeout=seconds)
     connection.family = _FAMILIES[family]
