@@ -1,0 +1,255 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a gateway itself asks names."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway_resolver
+short_description: Have a gateway ask its own dnsmasq, and nobody that DHCP names
+version_added: 0.1.0
+description:
+  - Finds who has a say in where this host asks names - C(/etc/resolv.conf), dhclient, dhcpcd, systemd-resolved,
+    systemd-networkd, netplan, NetworkManager, cloud-init, openresolv -, reports each with its file, and overrides it
+    with a drop-in or a hook that comes last. No file of the administrator is edited where a file beside it does.
+  - C(/etc/resolv.conf) becomes a plain file that names C(127.0.0.1). Before that dnsmasq has to answer a question
+    there; otherwise nothing is changed, and the error names the upstreams that are dead.
+  - What was there is remembered, and O(policy=keep) puts it back.
+  - systemd-networkd is not restarted, since that may take addresses away. Its drop-ins hold from its next start on;
+    until then systemd-resolved already sends all questions to dnsmasq.
+author:
+  - Private Space Gateway contributors (@privatespace)
+options:
+  policy:
+    description:
+      - V(override) has the host ask dnsmasq. V(report) tells who has a say. V(keep) says nothing.
+      - The latter two put back what V(override) has changed.
+    type: str
+    choices: [override, report, keep]
+    default: report
+  search:
+    description: Domains in which short names are looked for.
+    type: list
+    elements: str
+    default: []
+  probe_name:
+    description: What dnsmasq is asked as a proof. A V(.) asks for the name servers of the root.
+    type: str
+    default: "."
+  prove:
+    description: Whether dnsmasq has to answer. It always has to with O(policy=override). Check mode asks nobody.
+    type: bool
+    default: false
+  upstreams:
+    description: The servers behind dnsmasq, V(ADDRESS) or V(ADDRESS#PORT), to tell which of them are dead.
+    type: list
+    elements: str
+    default: []
+  tls_upstreams:
+    description: The servers behind stubby, to tell which of them are dead or somebody else.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      address:
+        description: The address.
+        type: str
+        required: true
+      name:
+        description: The name in its certificate.
+        type: str
+        required: true
+  tls_port:
+    description: The port of O(tls_upstreams).
+    type: int
+    default: 853
+  tls_ca_file:
+    description: Certificates that are trusted, PEM.
+    type: path
+    default: /etc/ssl/certs/ca-certificates.crt
+  require_port:
+    description: Whether to fail where another resolver has port 53 of the loopback address or of all addresses.
+    type: bool
+    default: false
+  memory_file:
+    description: Where to remember what C(/etc/resolv.conf) was.
+    type: path
+    default: /var/lib/privatespace/resolver.json
+  root:
+    description: The root of the file system, for one that is not running. There nobody is asked and nothing restarted.
+    type: path
+    default: /
+attributes:
+  check_mode:
+    description: Tells what would be overridden or put back.
+    support: full
+  diff_mode:
+    description: Shows C(/etc/resolv.conf) and fingerprints of the other files.
+    support: full
+  platform:
+    description: Runs on the gateway, as root.
+    support: full
+    platforms: posix
+seealso:
+  - module: privatespace.gateway.dnsmasq_blocklist
+"""
+
+EXAMPLES = r"""
+- name: Tell who has a say in where this gateway asks names
+  privatespace.gateway.gateway_resolver:
+    policy: report
+  register: resolver
+
+- name: Ask dnsmasq, as soon as it answers
+  privatespace.gateway.gateway_resolver:
+    policy: override
+    upstreams: [9.9.9.9, 1.1.1.1]
+"""
+
+RETURN = r"""
+sources:
+  description: Who has a say.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    manager:
+      description: The program.
+      type: str
+      sample: dhclient
+    path:
+      description: Its file that says so.
+      type: str
+    detail:
+      description: What it says.
+      type: str
+    servers:
+      description: The servers that the file names.
+      type: list
+      elements: str
+    overridden_by:
+      description: The files that end it.
+      type: list
+      elements: str
+    action:
+      description: V(overridden), or V(reported).
+      type: str
+messages:
+  description: The same as sentences for a person.
+  returned: success
+  type: list
+  elements: str
+network_servers:
+  description: The name servers that DHCP gave.
+  returned: success
+  type: list
+  elements: str
+upstreams:
+  description: What each of O(upstreams) and O(tls_upstreams) answered, by address; empty where nobody was asked.
+  returned: success
+  type: dict
+  sample: {"9.9.9.9#53": NOERROR, "1.1.1.1#53": no answer}
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_plan as resolver
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_sources as sources
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.dnsmasq_values import parse_server
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_name
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import parse_listening
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import Question
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_proof import require_answer
+from ansible_collections.privatespace.gateway.plugins.module_utils._host import resolver_files as effects
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.resolver_query import (
+    ask_server,
+    greet_over_tls,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
+
+
+class OwnResolver:
+    """One run: look, prove, decide, and write."""
+
+    def __init__(self, parameters: Mapping[str, Any], *, only_look: bool) -> None:
+        self.given = parameters
+        self.root = Path(parameters["root"])
+        wanted = parameters["prove"] or parameters["policy"] == resolver.OVERRIDE
+        self.proves = wanted and not only_look and self.root == Path("/")
+
+    def decide(self) -> Change[resolver.Step]:
+        """Read what is there, and ask; nothing is written."""
+        self.question = Question(self.given["probe_name"])
+        search = [parse_name(one, what="A domain in 'search'") for one in self.given["search"]]
+        servers = [parse_server(one, what="A server in 'upstreams'") for one in self.given["upstreams"]]
+        host = self._look()
+        outcomes: dict[str, str] = {}
+        if self.proves:
+            own = self._ask(resolver.LOOPBACK, 53, seconds=10)
+            outcomes = {f"{one}#{port}": self._ask(str(one), port, seconds=3) for one, port in servers}
+            outcomes.update({one["address"]: self._greet(one) for one in self.given["tls_upstreams"]})
+            require_answer(own, outcomes, name=self.question.name)
+        memory = resolver.Memory(self.given["memory_file"], host.texts.get(self.given["memory_file"]))
+        change = resolver.plan_resolver(host, policy=self.given["policy"], memory=memory, search=search)
+        return replace(change, result={**change.result, "upstreams": outcomes})
+
+    def apply(self, change: Change[resolver.Step]) -> Mapping[str, Any]:
+        """Do the steps in their order."""
+        for step in change.steps:
+            effects.apply_step(self.root, step.kind, path=step.path, content=step.content)
+        return {}
+
+    def _look(self) -> sources.HostFiles:
+        texts, links = effects.read_texts(self.root, (*sources.PATTERNS, self.given["memory_file"]))
+        units = effects.units_in_use(self.root, (*sources.UNITS, *resolver.FOREIGN_UNITS, resolver.OWN_UNIT))
+        host = sources.HostFiles(texts, links, effects.find_existing(self.root, sources.PROGRAMS), units.names)
+        if self.given["require_port"]:
+            resolver.require_no_foreign_unit(running=units.running, enabled=units.enabled)
+            sockets = effects.listening_sockets() if self.root == Path("/") else ""
+            resolver.require_free_port(
+                parse_listening(sockets), own_pid=units.running.get(resolver.OWN_UNIT), host=host
+            )
+        return host
+
+    def _ask(self, address: str, port: int, *, seconds: float) -> str:
+        return ask_server(address, port=port, question=self.question, timeout_seconds=seconds)
+
+    def _greet(self, one: Mapping[str, Any]) -> str:
+        where = {"port": self.given["tls_port"], "ca_file": self.given["tls_ca_file"]}
+        return greet_over_tls(one["address"], name=one["name"], **where) or "NOERROR"
+
+
+def main() -> None:
+    """Read the parameters and run."""
+    strings = {"type": "list", "elements": "str", "default": []}
+    tls_options = {"address": {"type": "str", "required": True}, "name": {"type": "str", "required": True}}
+    module = AnsibleModule(
+        argument_spec={
+            "policy": {"type": "str", "choices": ["override", "report", "keep"], "default": "report"},
+            "search": strings,
+            "probe_name": {"type": "str", "default": "."},
+            "prove": {"type": "bool", "default": False},
+            "upstreams": strings,
+            "tls_upstreams": {"type": "list", "elements": "dict", "default": [], "options": tls_options},
+            "tls_port": {"type": "int", "default": 853},
+            "tls_ca_file": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+            "require_port": {"type": "bool", "default": False},
+            "memory_file": {"type": "path", "default": "/var/lib/privatespace/resolver.json"},
+            "root": {"type": "path", "default": "/"},
+        },
+        supports_check_mode=True,
+    )
+    work = OwnResolver(module.params, only_look=module.check_mode)
+    run(module, work.decide, work.apply)
+
+
+if __name__ == "__main__":
+    main()
