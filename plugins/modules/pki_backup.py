@@ -140,6 +140,10 @@ manifest:
           description: How many users and devices are or once were disabled.
           type: int
           returned: success
+        gateway_names:
+          description: How many names gateways have or once had.
+          type: int
+          returned: success
         crl_numbers:
           description: The highest CRL number that was taken, by the label of the authority.
           type: dict

@@ -55,6 +55,7 @@ options:
     default: true
 seealso:
   - module: privatespace.gateway.pki_authority
+  - module: privatespace.gateway.gateway_name
   - module: privatespace.gateway.openvpn_session_info
 """
 
@@ -329,6 +330,11 @@ suspensions:
       description: What the administrator said about it; may be empty.
       type: str
       returned: success
+gateway_names:
+  description: The names that gateways have in DNS, by the gateway's name in the inventory.
+  returned: success
+  type: dict
+  sample: {"vpn1.example.net": {"label": "cambridge", "since": "2026-11-22T12:00:00+00:00"}}
 audit:
   description: What the check of the audit trail found. V(null) without O(check_audit).
   returned: success

@@ -50,17 +50,21 @@ CERTIFICATE_ABANDONED = "certificate.abandoned"
 CERTIFICATE_REVOKED = "certificate.revoked"
 ACCESS_DISABLED = "access.disabled"
 ACCESS_ENABLED = "access.enabled"
+NAME_ALLOCATED = "gateway_name.allocated"
+NAME_CHOSEN = "gateway_name.chosen"
+NAME_RELEASED = "gateway_name.released"
 CRL_INTENDED = "crl.intended"
 CRL_SIGNED = "crl.signed"
 BACKUP_BEGUN = "backup.begun"
 STORE_RESTORED = "store.restored"
+NAMING = (NAME_ALLOCATED, NAME_CHOSEN, NAME_RELEASED)
 
 
 class Event(NamedTuple):
     """One thing that happened.
 
     :param subject: What it happened to: the serial of a certificate, the number of a CRL, the label of an authority, a
-        user, a device.
+        user, a device, the name of a gateway.
     :param detail: Further facts, fit for JSON; never a secret.
     """
 
@@ -168,6 +172,7 @@ def verify_chain(session: StoreSession) -> ChainState:
     records, head = 0, BEGINNING
     told: dict[str, dict[str, str]] = {CERTIFICATE_ISSUED: {}, CERTIFICATE_REVOKED: {}}
     access: dict[str, str] = {}
+    names: dict[str, tuple[str, bool]] = {}
     for record in _all_records(session):
         records += 1
         problem = _problem(record, sequence=records, previous=head)
@@ -178,7 +183,10 @@ def verify_chain(session: StoreSession) -> ChainState:
             told[record["action"]][record["subject"]] = record["detail"]
         if record["action"] in (ACCESS_DISABLED, ACCESS_ENABLED):
             access[record["subject"]] = record["action"]
+        if record["action"] in NAMING:
+            names[record["subject"]] = (record["detail"], record["action"] != NAME_RELEASED)
     problems += [*_contradictions(session, told), *_access_contradictions(session, access)]
+    problems += _name_contradictions(session, names)
     return ChainState(records=records, head=head, problems=tuple(problems[:MOST_PROBLEMS]))
 
 
@@ -236,3 +244,13 @@ def _access_contradictions(session: StoreSession, told: Mapping[str, str]) -> It
     disabled = {Suspended(row.name, row.device).subject for row in rows}
     for subject in sorted(disabled ^ {subject for subject, action in told.items() if action == ACCESS_DISABLED}):
         yield f"The store and the audit trail disagree on whether '{subject}' is disabled."
+
+
+def _name_contradictions(session: StoreSession, told: Mapping[str, tuple[str, bool]]) -> Iterator[str]:
+    """Names of gateways that are not whose the trail told last, or are held where it told of a release."""
+    table = session.tables.gateway_names
+    rows = session.read(sa.select(table.c.label, table.c.gateway, table.c.released_at))
+    found = {row.label: (_canonical({"gateway": row.gateway}), row.released_at is None) for row in rows}
+    for label in sorted(found.keys() | told.keys()):
+        if found.get(label) != told.get(label):
+            yield f"The store and the audit trail disagree on which gateway has or had the name '{label}'."

@@ -58,6 +58,7 @@ def store_facts(session: StoreSession) -> dict[str, Any]:
         "certificates": _count(session, tables().certificates),
         "revocations": _count(session, tables().revocations),
         "suspensions": _count(session, tables().suspensions),
+        "gateway_names": _count(session, tables().gateway_names),
         "crl_numbers": {label: crl.number if crl else 0 for label, crl in last.items()},
         "audit_records": trail.records,
         "audit_head": trail.head,

@@ -54,6 +54,11 @@ _KNOWN = (
         "holds a valid certificate of that common name already",
         "Another program changed it in the middle of this run; start the run again.",
     ),
+    (
+        ("one_name_per_gateway", "gateway_names_pkey", "gateway_names.label", "gateway_names.gateway"),
+        "has given that name, or that gateway a name, already",
+        "Another program changed it in the middle of this run; start the run again.",
+    ),
 )
 
 

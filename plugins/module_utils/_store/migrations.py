@@ -43,6 +43,18 @@ _TO_VERSION_3 = (
     )
     """,
 )
+_TO_VERSION_4 = (
+    """
+    CREATE TABLE gateway_names (
+        label VARCHAR(63) NOT NULL,
+        gateway VARCHAR(255) NOT NULL,
+        allocated_at BIGINT NOT NULL,
+        released_at BIGINT,
+        PRIMARY KEY (label)
+    )
+    """,
+    "CREATE UNIQUE INDEX one_name_per_gateway ON gateway_names (gateway) WHERE released_at IS NULL",
+)
 
 
 def _succession_and_delivery(connection: sa.Connection) -> None:
@@ -57,8 +69,14 @@ def _suspensions(connection: sa.Connection) -> None:
         connection.execute(sa.text(statement))
 
 
+def _gateway_names(connection: sa.Connection) -> None:
+    """Version 4: the names that gateways have in DNS."""
+    for statement in _TO_VERSION_4:
+        connection.execute(sa.text(statement))
+
+
 # The layout that a step leads to, and the step.
-MIGRATIONS: Mapping[int, Migration] = {2: _succession_and_delivery, 3: _suspensions}
+MIGRATIONS: Mapping[int, Migration] = {2: _succession_and_delivery, 3: _suspensions, 4: _gateway_names}
 
 
 def found_version(connection: sa.Connection) -> int | None:

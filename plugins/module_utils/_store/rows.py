@@ -161,6 +161,21 @@ class Suspension:
 
 
 @dataclass(frozen=True)
+class GatewayName:
+    """The name that a gateway has in DNS, or once had.
+
+    :param label: The name without its zone.
+    :param since: Since when it is this gateway's.
+    :param released_at: When the gateway gave it up; ``None`` while it has it.
+    """
+
+    gateway: str
+    label: str
+    since: datetime
+    released_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class RevocationList:
     """A CRL that was signed, or whose number was taken to sign it.
 

@@ -16,9 +16,10 @@ try:
 except ImportError:
     sa = missing_library("SQLAlchemy")
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SERIAL_DIGITS = 49
 NAME_CHARACTERS = 255
+LABEL_CHARACTERS = 63
 FINGERPRINT_CHARACTERS = 64
 
 
@@ -33,6 +34,7 @@ class Tables:
     revocations: sa.Table
     crls: sa.Table
     suspensions: sa.Table
+    gateway_names: sa.Table
     audit: sa.Table
 
 
@@ -48,6 +50,7 @@ def tables() -> Tables:
         revocations=_revocations(metadata),
         crls=_crls(metadata),
         suspensions=_suspensions(metadata),
+        gateway_names=_gateway_names(metadata),
         audit=_audit(metadata),
     )
 
@@ -173,6 +176,21 @@ def _suspensions(metadata: sa.MetaData) -> sa.Table:
         _text("reason"),
         _seconds("lifted_at", nullable=True),
     )
+
+
+def _gateway_names(metadata: sa.MetaData) -> sa.Table:
+    """Every name that a gateway has or had: a row stays when its name is released, so that nobody else gets it."""
+    table = sa.Table(
+        "gateway_names",
+        metadata,
+        sa.Column("label", sa.String(LABEL_CHARACTERS), primary_key=True),
+        _text("gateway"),
+        _seconds("allocated_at"),
+        _seconds("released_at", nullable=True),
+    )
+    held = table.c.released_at.is_(None)
+    sa.Index("one_name_per_gateway", table.c.gateway, unique=True, sqlite_where=held, postgresql_where=held)
+    return table
 
 
 def _audit(metadata: sa.MetaData) -> sa.Table:

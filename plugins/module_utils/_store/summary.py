@@ -17,6 +17,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store import
     authorities,
     certificates,
     crls,
+    gateway_names,
     suspensions,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.rows import (
@@ -55,7 +56,8 @@ def summarise(
     counts = dict.fromkeys(STATES, 0)
     if session is None:
         empty: dict[str, Any] = {"authority": None, "authorities": [], "crl": None, "certificates": [], "audit": None}
-        return {"store_exists": False, "counts": counts, **empty, "suspensions": [], **describe_access((), ())}
+        access = {"suspensions": [], **describe_access((), ())}
+        return {"store_exists": False, "counts": counts, **empty, **access, "gateway_names": {}}
     known = authorities.load_authorities(session)
     authority = authorities.successor_of(known, label) or authorities.find_authority(session, label)
     listed = certificates.load_all(session, names=names, expiring_after=None if include_expired else now)
@@ -68,6 +70,11 @@ def summarise(
         "counts": {**counts, **certificates.count_certificates(session, now=now)},
         "audit": _audit_facts(session) if check_audit else None,
         **_access_facts(session, now),
+        "gateway_names": {
+            each.gateway: {"label": each.label, "since": each.since.isoformat()}
+            for each in gateway_names.load_names(session)
+            if each.released_at is None
+        },
     }
 
 

@@ -84,7 +84,7 @@ class AuthorityHost:
 
     def options_of(self, module: str) -> dict[str, Any]:
         """The options that every run of a module needs here."""
-        if module in ("pki_info", "pki_backup"):
+        if module in ("pki_info", "pki_backup", "gateway_name"):
             return {"store": str(self.store)}
         if module == "hsm_key":
             return {**self.token.options}

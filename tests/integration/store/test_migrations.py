@@ -34,7 +34,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._store.locati
 from ansible_collections.privatespace.gateway.plugins.module_utils._store.schema import SCHEMA_VERSION, tables
 
 # Every layout before today's, with the number of records in the audit trail of its frozen store.
-LAYOUTS = {1: 13, 2: 15}
+LAYOUTS = {1: 13, 2: 15, 3: 18}
 FROZEN = {
     version: Path(__file__).with_name(f"version_{version}.sql").read_text(encoding="utf-8") for version in LAYOUTS
 }

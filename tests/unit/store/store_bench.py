@@ -14,6 +14,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.devices
 from ansible_collections.privatespace.gateway.plugins.module_utils._store import (
     authorities,
     certificates,
+    gateway_names,
     issuing,
     suspensions,
 )
@@ -76,6 +77,16 @@ def access(subject: str, *, disabled: bool = True, why: str = "") -> Access:
     return Access(Suspended(user, device), disabled, why)
 
 
+@dataclass(frozen=True)
+class Naming:
+    """What is stored when a gateway gets or releases a name."""
+
+    gateway: str
+    label: str
+    released: bool = False
+    own: bool = False
+
+
 @dataclass
 class Bench:
     """A store with an authority that is able to sign."""
@@ -109,6 +120,18 @@ class Bench:
 
     def enable(self, *subjects: str, why: str = "") -> None:
         suspensions.change_access(self.session, [access(subject, disabled=False, why=why) for subject in subjects])
+
+    def name(self, **labels: str) -> None:
+        gateway_names.change_names(self.session, [Naming(gateway, label) for gateway, label in labels.items()])
+
+    def release(self, **labels: str) -> None:
+        changes = [Naming(gateway, label, released=True) for gateway, label in labels.items()]
+        gateway_names.change_names(self.session, changes)
+
+    def names(self) -> dict[str, str]:
+        """The label of every gateway that has one."""
+        known = gateway_names.load_names(self.session)
+        return {each.gateway: each.label for each in known if each.released_at is None}
 
     def states(self) -> dict[int, str]:
         table = self.session.tables.certificates

@@ -81,7 +81,7 @@ def test_an_archive_tells_what_is_in_it(lived: Bench, vault: Vault) -> None:
     assert manifest["schema_version"] == SCHEMA_VERSION
     state = audit.verify_chain(lived.session)
     assert manifest["facts"] == result["manifest"]["facts"] == {
-        "certificates": 2, "suspensions": 0, "revocations": 1, "crl_numbers": {"ca": 1},
+        "certificates": 2, "suspensions": 0, "gateway_names": 0, "revocations": 1, "crl_numbers": {"ca": 1},
         "audit_records": state.records, "audit_head": state.head,
         "authorities": [{
             "label": "ca", "state": "active",
