@@ -20,7 +20,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostname
 # A key as long as what the hash gives (RFC 8945, section 5.3.2.1, and RFC 2104).
 SECRET_BYTES = {"hmac-sha256": 32, "hmac-sha512": 64}
 FILE_MODE = "0600"
-_COMMENT = re.compile(r"//[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
+# What is quoted is no comment: a secret in base64 may well hold "//".
+_COMMENT = re.compile(r'("[^"\n]*")|//[^\n]*|#[^\n]*|/\*.*?\*/', re.DOTALL)
 _KEY = re.compile(r'\s*key\s+"?([^"\s{;]+)"?\s*\{([^{}]*)\}\s*;')
 _FIELD = re.compile(r'(algorithm|secret)\s+"?([^"\s;]+)"?\s*;')
 
@@ -65,7 +66,7 @@ def parse_keys(text: str, *, what: str) -> tuple[TsigKey, ...]:
     :param what: The file, for error messages.
     :raises InputError: the file holds something else than keys, or a name twice.
     """
-    rest, keys = _COMMENT.sub("", text), []
+    rest, keys = _COMMENT.sub(lambda found: found[1] or "", text), []
     while match := _KEY.match(rest):
         parts = dict(_FIELD.findall(match[2]))
         keys.append(require_key(match[1], parts.get("algorithm"), parts.get("secret"), what=what))

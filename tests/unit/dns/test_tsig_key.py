@@ -31,6 +31,11 @@ def test_what_is_written_is_what_is_read() -> None:
     )
 
 
+def test_a_secret_with_slashes_is_no_comment() -> None:
+    key = TsigKey(NAME, "hmac-sha256", "//" * 20 + "AAA=")
+    assert parse_keys(render_key(key), what="x") == (key,)
+
+
 def test_the_secret_is_in_no_representation() -> None:
     assert KEY.secret not in repr(KEY)
     assert KEY.secret not in repr(KeyFile("x", render_key(KEY), 0o600))
