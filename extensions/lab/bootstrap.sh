@@ -5,7 +5,7 @@
 LAB_PACKAGES=(
     podman crun conmon netavark aardvark-dns iptables mmdebstrap zstd ca-certificates
     openssh-client iproute2 nftables openvpn iperf3 openssl softhsm2 opensc gnutls-bin
-    postgresql easy-rsa zbar-tools gcc libc6-dev
+    postgresql bind9 bind9-utils bind9-dnsutils easy-rsa zbar-tools gcc libc6-dev
 )
 LAB_DISK_GIB=5
 
@@ -60,6 +60,11 @@ install_packages() {
     case " ${missing[*]} " in *" postgresql "*)
         mkdir -p /etc/postgresql-common/createcluster.d
         echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/privatespace-lab.conf
+        ;;
+    esac
+    # So do they with name servers; a masked unit is not started by the package.
+    case " ${missing[*]} " in *" bind9 "*)
+        [ -e /etc/systemd/system/named.service ] || ln -s /dev/null /etc/systemd/system/named.service
         ;;
     esac
     export DEBIAN_FRONTEND=noninteractive

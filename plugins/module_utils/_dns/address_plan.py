@@ -120,6 +120,12 @@ def plan_names(wanted: Sequence[WantedName], found: Mapping[RecordKey, NameState
     :param marker: Whether our TXT record tells whose a name is; without it, the addresses found are ours.
     :raises ForeignRecordError: naming each record of somebody else that is in the way; nothing is to be done then.
     """
+    delegated = [one.name for one in wanted if records.DELEGATED in found[one.key].other_types]
+    if delegated:
+        raise ForeignRecordError(
+            f"Other name servers answer for {', '.join(delegated)}: it is delegated to them.",
+            remedy="Choose another name.",
+        )
     complaints = [text for one in wanted for text in _complaints(one, found[one.key], marker=marker)]
     if complaints:
         raise ForeignRecordError(
@@ -146,8 +152,6 @@ def changed_names(steps: Iterable[NameStep]) -> list[str]:
 
 
 def _complaints(wanted: WantedName, found: NameState, *, marker: bool) -> list[str]:
-    if records.DELEGATED in found.other_types:
-        return [f"{wanted.name} is delegated to other name servers."]
     if wanted.overwrite:
         return []
     blocking = [one for one in found.other_types if one in _IN_THE_WAY]

@@ -88,7 +88,9 @@ class NameState:
         """Plain types for a difference to be shown; ``None`` where there is nothing."""
         if not (self.addresses or self.marked or self.other_types):
             return None
-        facts: dict[str, Any] = {"addresses": list(self.addresses), "ours": self.marked}
+        facts: dict[str, Any] = {"addresses": list(self.addresses)}
+        if self.marked:
+            facts["ours"] = True
         facts["ttl"] = {name: ttl for name, ttl in (("A", self.ttl_a), ("AAAA", self.ttl_aaaa)) if ttl is not None}
         if self.other_types:
             facts["other_types"] = list(self.other_types)
