@@ -248,7 +248,7 @@ def _cloud_init(host: HostFiles) -> Iterator[Source]:
         if manages and formats.is_true(manages[-1]):
             end = OwnFile(CLOUD_INIT_DROP_IN, f"{MARKER}\nmanage_resolv_conf: false\n")
             yield Source("cloud-init", path, "manage_resolv_conf: true", (), (end,))
-        elif re.search(r"^\s*(?:-\s+)?(?:dns_)?nameservers?:", text, re.MULTILINE):
+        elif re.search(r"^\s*(?:-\s+)?(?:(?:dns_)?nameservers:|type:\s*nameserver\b)", text, re.MULTILINE):
             yield Source("cloud-init", path, "names servers in its network configuration")
 
 

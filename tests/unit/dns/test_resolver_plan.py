@@ -1,0 +1,173 @@
+"""Overriding, putting back, and refusing to: decided on plain values."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from typing import Any
+
+import pytest
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import Listening
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import Question
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_plan import (
+    Memory,
+    Step,
+    plan_resolver,
+    render_resolv_conf,
+    require_free_port,
+    require_no_foreign_unit,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_proof import require_answer
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_sources import (
+    DHCLIENT_HOOK,
+    MARKER,
+    RESOLVED_DROP_IN,
+    HostFiles,
+)
+
+RESOLV_CONF, MEMORY = "/etc/resolv.conf", "/var/lib/privatespace/resolver.json"
+STUB = "../run/systemd/resolve/stub-resolv.conf"
+BEFORE = {RESOLV_CONF: "nameserver 127.0.0.53\n", "/etc/dhcpcd.enter-hook": "echo mine\n"}
+BEFORE_LINKS = {RESOLV_CONF: STUB}
+
+
+def host(texts: dict[str, str], links: dict[str, str]) -> HostFiles:
+    programs = frozenset({"/sbin/dhclient", "/usr/sbin/dhcpcd"})
+    return HostFiles(texts, links, programs, frozenset({"systemd-resolved"}))
+
+
+def carried_out(texts: dict[str, str], links: dict[str, str], policy: str, **more: Any) -> tuple[Any, Any, Any]:
+    """What a run leaves, and its change."""
+    change = plan_resolver(host(texts, links), policy=policy, memory=Memory(MEMORY, texts.get(MEMORY)), **more)
+    texts, links = dict(texts), dict(links)
+    for step in change.steps:
+        if step.kind == "write":
+            texts[step.path] = step.content
+            links.pop(step.path, None)
+        elif step.kind == "link":
+            links[step.path] = step.content
+            texts[step.path] = BEFORE[RESOLV_CONF]
+        elif step.kind == "remove":
+            texts.pop(step.path, None)
+            links.pop(step.path, None)
+    return texts, links, change
+
+
+@pytest.mark.parametrize("undo", ["keep", "report"])
+def test_overriding_twice_changes_once_and_undoing_leaves_exactly_what_was_there(undo: str) -> None:
+    texts, links, change = carried_out(BEFORE, BEFORE_LINKS, "override", search=["corp.example"])
+    assert change.steps[0].path == MEMORY
+    assert change.steps[1] == Step("write", RESOLV_CONF, render_resolv_conf(["corp.example"]))
+    assert change.steps[-1] == Step("reload", "systemd-resolved")
+    assert texts["/etc/dhcpcd.enter-hook"].startswith(f"echo mine\n{MARKER}\n")
+    assert {RESOLVED_DROP_IN, DHCLIENT_HOOK} <= set(texts)
+    assert links == {}
+    assert change.before != change.after
+
+    again = carried_out(texts, links, "override", search=["corp.example"])[2]
+    assert (again.needed, again.before) == (False, again.after)
+    assert {one["manager"] for one in again.result["sources"]} == {"dhclient", "dhcpcd", "systemd-resolved"}
+
+    texts, links, undone = carried_out(texts, links, undo)
+    assert (texts, links) == (BEFORE, BEFORE_LINKS)
+    assert undone.steps[-1] == Step("reload", "systemd-resolved")
+    assert not carried_out(texts, links, undo)[2].needed
+
+
+def test_a_resolv_conf_that_somebody_wrote_meanwhile_is_theirs() -> None:
+    texts, links, _change = carried_out(BEFORE, BEFORE_LINKS, "override")
+    texts[RESOLV_CONF] = "nameserver 10.0.0.2\n"
+    kept = carried_out(texts, links, "keep")[0]
+    assert kept[RESOLV_CONF] == "nameserver 10.0.0.2\n"
+    assert MEMORY not in kept
+    overridden = carried_out(texts, links, "override")[0]
+    assert json.loads(overridden[MEMORY]) == {"text": "nameserver 10.0.0.2\n", "link": None}
+
+
+def test_where_there_was_no_resolv_conf_there_is_none_again() -> None:
+    texts, links, _change = carried_out({}, {}, "override")
+    assert carried_out(texts, links, "keep")[:2] == ({}, {})
+
+
+def test_a_source_that_is_gone_takes_its_file_along() -> None:
+    texts, links, _change = carried_out(BEFORE, BEFORE_LINKS, "override")
+    change = plan_resolver(HostFiles(texts, links), policy="override", memory=Memory(MEMORY, texts[MEMORY]))
+    assert Step("remove", DHCLIENT_HOOK) in change.steps
+    assert Step("remove", RESOLVED_DROP_IN) in change.steps
+
+
+def test_reporting_changes_nothing_and_tells_every_source() -> None:
+    change = plan_resolver(host(BEFORE, BEFORE_LINKS), policy="report", memory=Memory(MEMORY, None))
+    assert not change.needed
+    assert change.result["messages"][0] == (
+        f"resolv.conf: /etc/resolv.conf is a link to {STUB} (127.0.0.53): left alone"
+    )
+    assert len(change.result["messages"]) == 4
+
+
+def test_what_dhcp_gave_is_still_known_when_resolv_conf_is_ours() -> None:
+    texts, links, change = carried_out({RESOLV_CONF: "nameserver 10.0.0.2\n"}, {}, "override")
+    assert change.result["network_servers"] == ["10.0.0.2"]
+    assert carried_out(texts, links, "override")[2].result["network_servers"] == ["10.0.0.2"]
+
+
+def test_a_damaged_memory_is_told() -> None:
+    ours = {RESOLV_CONF: render_resolv_conf([]), MEMORY: "{"}
+    with pytest.raises(StateError, match="damaged"):
+        carried_out(ours, {}, "keep")
+
+
+@pytest.mark.parametrize(("running", "enabled"), [({"dnsmasq.service"}, set()), (set(), {"stubby.service"})])
+def test_a_packages_own_resolver_is_refused_with_the_command(running: set[str], enabled: set[str]) -> None:
+    with pytest.raises(StateError, match="systemctl disable --now (dnsmasq|stubby)"):
+        require_no_foreign_unit(running=running, enabled=enabled)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "*", "127.0.0.1", "::1", "::"])
+def test_whoever_else_has_the_port_is_named(address: str) -> None:
+    with pytest.raises(StateError, match=r"'named' \(process 7\) listens on"):
+        require_free_port([Listening(address, "named", 7)], own_pid=8, host=HostFiles({}))
+
+
+def test_our_own_dnsmasq_and_the_stub_of_systemd_are_no_conflict() -> None:
+    require_no_foreign_unit(running={"privatespace-dnsmasq.service"}, enabled=set())
+    sockets = [Listening("127.0.0.1", "dnsmasq", 8), Listening("127.0.0.53", "systemd-resolve", 9)]
+    require_free_port(sockets, own_pid=8, host=HostFiles({}))
+
+
+def test_a_second_stub_listener_is_refused_with_its_file() -> None:
+    path = "/etc/systemd/resolved.conf"
+    one = host({path: "[Resolve]\nDNSStubListenerExtra=0.0.0.0\n"}, {})
+    with pytest.raises(StateError, match=re.escape(path)):
+        require_free_port([], own_pid=None, host=one)
+
+
+def test_a_question_and_its_answer() -> None:
+    question = Question("Name.example", identifier=7)
+    assert question.packet == struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + b"\x04Name\x07example\x00\x00\x01\x00\x01"
+    assert Question(".").packet[12:] == b"\x00\x00\x02\x00\x01"
+    for code, word in ((0, "NOERROR"), (2, "SERVFAIL"), (3, "NXDOMAIN"), (9, "the code 9")):
+        assert question.outcome(struct.pack("!6H", 7, 0x8180 | code, 1, 0, 0, 0)) == word
+    for other in (b"", struct.pack("!6H", 8, 0x8180, 1, 0, 0, 0), question.packet):
+        assert question.outcome(other) == ""
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "*.example", f"{'a' * 300}.example"])
+def test_a_question_that_cannot_be_asked_is_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        Question(name)
+
+
+def test_who_is_to_blame_is_told() -> None:
+    require_answer("NXDOMAIN", {"9.9.9.9#53": "no answer"}, name=".")
+    with pytest.raises(
+        StateError, match=r"No upstream answers: 9\.9\.9\.9#53 \(no answer\); 1\.1\.1\.1#53 \(REFUSED\)"
+    ):
+        require_answer("no answer", {"9.9.9.9#53": "no answer", "1.1.1.1#53": "REFUSED"}, name=".")
+    with pytest.raises(StateError, match=r"are dead: 9\.9\.9\.9#53 \(no answer\)\. Look at the clock"):
+        require_answer("SERVFAIL", {"9.9.9.9#53": "no answer", "1.1.1.1#53": "NOERROR"}, name=".")
+    with pytest.raises(StateError, match="journalctl"):
+        require_answer("no answer", {}, name=".")
