@@ -35,6 +35,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.announce
     AnnouncementSettings,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.authoritative import Asker
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.errors import BadKeyError, RefusedError
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.provider_settings import Server
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.providers import Provider, open_provider
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.records import (
@@ -50,6 +51,7 @@ STATE = Path("/run/privatespace/announcement.json")
 STATE_MODE = 0o644
 # So often whoever holds the zone is asked, even while its name servers answer right.
 READ_AGAIN_SECONDS = 3600
+_REMEDY = "The playbook dns_policy lets this gateway change its own record."
 
 
 class Announcement:
@@ -123,7 +125,7 @@ class Announcement:
         written = isinstance(error, PartialError)
         return replace(
             state,
-            problem=str(error),
+            problem=f"{error.message} {_REMEDY}" if isinstance(error, (BadKeyError, RefusedError)) else str(error),
             failures=failures,
             retry_at=self.now + pause,
             addresses=state.wanted if written else state.addresses,
