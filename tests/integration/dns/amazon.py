@@ -52,7 +52,7 @@ class Amazon:
         if "AliasTarget" in more:
             del one["TTL"], one["ResourceRecords"]
         self.client.change_resource_record_sets(
-            HostedZoneId=zone_id, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": one}]}
+            HostedZoneId=zone_id, ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": one}]}
         )
 
     def options(self, zone: str, **others: Any) -> dict[str, Any]:
