@@ -179,7 +179,7 @@ def test_answers_that_are_cut(bind: NameServer, lossy: LossyProxy) -> None:
 def test_two_writers_at_once(bind: NameServer) -> None:
     """Both want another address; each ends with its own written whole, and one of the two stands."""
     have(bind.options(), "race", "192.0.2.1")
-    addresses = [[f"192.0.2.{10 + number}", f"2001:db8::{number}"] for number in range(2)]
+    addresses = [[f"192.0.2.{number}", f"2001:db8::{number}"] for number in (10, 11)]
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda one: have(bind.options(verify_seconds=0), "race", *one), addresses))
     assert [*bind.ask("race"), *bind.ask("race", "AAAA")] in addresses
