@@ -216,10 +216,10 @@ def _parse_anchors(raw: Mapping[str, Any]) -> tuple[TrustAnchor, ...]:
         for tag, algorithm, kind, digest in _ROOT_KEY.findall(raw.get("root_keys") or "")
     ]
     own = [_parse_anchor(one) for one in parse_items(raw.get("trust_anchors"), what="dnsmasq_trust_anchors")]
-    if not keys and not own:
+    if not any(anchor.domain == "." for anchor in (*keys, *own)):
         raise InputError(
-            "dnsmasq_dnssec is true, and there is no key to begin with.",
-            remedy="Install the package dns-root-data, or name dnsmasq_trust_anchors.",
+            "dnsmasq_dnssec is true, and there is no key of the root, without which dnsmasq does not start.",
+            remedy="Install the package dns-root-data, or name the domain '.' in dnsmasq_trust_anchors.",
         )
     return tuple(keys + own)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.dnsmasq_config import (
@@ -95,6 +95,7 @@ def test_local_names_have_every_address() -> None:
     ]  # fmt: skip
 
 
+ANCHOR = {"domain": "a.example", "key_tag": 1, "algorithm": 13, "digest_type": 2, "digest": "ab" * 32}
 HOSTILE = [
     ({"upstreams": []}, "dnsmasq_upstreams is empty"),
     ({"upstreams": [], "dhcp_upstreams": True}, "the network gives none"),
@@ -132,14 +133,13 @@ HOSTILE = [
     ({"cache_size": True}, "not a word"),
     ({"concurrent_queries": 0}, "from 1 to 100000"),
     ({"log_queries": "yes"}, "neither true nor false"),
-    ({"dnssec": True}, "no key to begin with"),
+    ({"dnssec": True}, "no key of the root"),
+    ({"dnssec": True, "trust_anchors": [ANCHOR]}, "no key of the root"),
     ({"folder": "/etc/../x"}, "not an absolute path"),
     ({"folder": "/etc/a b"}, "not an absolute path"),
     ({"conf-file": "/etc/shadow"}, "unknown setting"),
     (
-        {"dnssec": True, "trust_anchors": [
-            {"domain": "a.example", "key_tag": 1, "algorithm": 13, "digest_type": 2, "digest": "zz"}
-        ]},
+        {"dnssec": True, "trust_anchors": [{**ANCHOR, "digest": "zz"}]},
         "not hexadecimal",
     ),
 ]  # fmt: skip
@@ -165,8 +165,7 @@ def test_networks_have_reverse_zones(network: str, zones: tuple[str, ...]) -> No
 
 
 def test_stubby_asks_nobody_whose_certificate_is_not_for_the_name() -> None:
-    lines = render_stubby(TLS).splitlines()[1:]
-    settings = {name: json.loads(value) for name, _mark, value in (line.partition(": ") for line in lines)}
+    settings = yaml.safe_load(render_stubby(TLS))
     assert settings["tls_authentication"] == "GETDNS_AUTHENTICATION_REQUIRED"
     assert settings["dns_transport_list"] == ["GETDNS_TRANSPORT_TLS"]
     assert settings["listen_addresses"] == ["127.0.0.1@5335"]

@@ -122,7 +122,7 @@ def test_a_damaged_memory_is_told() -> None:
 
 @pytest.mark.parametrize(("running", "enabled"), [({"dnsmasq.service"}, set()), (set(), {"stubby.service"})])
 def test_a_packages_own_resolver_is_refused_with_the_command(running: set[str], enabled: set[str]) -> None:
-    with pytest.raises(StateError, match="systemctl disable --now (dnsmasq|stubby)"):
+    with pytest.raises(StateError, match=r"systemctl disable --now (dnsmasq|stubby)"):
         require_no_foreign_unit(running=running, enabled=enabled)
 
 

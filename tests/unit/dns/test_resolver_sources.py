@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
@@ -57,8 +57,14 @@ network:
 NETPLAN_NETWORK = "[Match]\nName=ens5\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=ipv6\n\n[DHCP]\nRouteMetric=100\n"
 
 
-def host(texts: dict[str, str], **more: Any) -> HostFiles:
-    return HostFiles(texts, **{key: frozenset(value) if key != "links" else value for key, value in more.items()})
+def host(
+    texts: dict[str, str],
+    *,
+    links: dict[str, str] | None = None,
+    programs: Sequence[str] = (),
+    units: Sequence[str] = (),
+) -> HostFiles:
+    return HostFiles(texts, links or {}, frozenset(programs), frozenset(units))
 
 
 def found(one: HostFiles) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
@@ -162,7 +168,7 @@ def test_netplan_of_a_cloud_image_and_what_it_wrote_end_in_the_same_drop_in() ->
         ("network:\n  ethernets:\n    eth0:\n      dhcp4: yes\n      dhcp4-overrides: {use-dns: false}\n", []),
         ("network:\n  ethernets:\n    eth0: {dhcp4: true}\n", ["netplan"]),
         (
-            'network:\n  ethernets:\n    "eth0":\n      dhcp4: true # why\n      dhcp4-overrides:\n        use-dns: no\n',
+            'network:\n  ethernets:\n    "eth0":\n      dhcp4: on # why\n      dhcp4-overrides:\n        use-dns: no',
             [],
         ),
         ("network:\n  bonds:\n    bond0:\n      dhcp6: true\n", ["netplan"]),
