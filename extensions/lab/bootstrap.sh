@@ -5,7 +5,7 @@
 LAB_PACKAGES=(
     podman crun conmon netavark aardvark-dns iptables mmdebstrap zstd ca-certificates
     openssh-client iproute2 nftables openvpn iperf3 openssl softhsm2 opensc gnutls-bin
-    postgresql bind9 bind9-utils bind9-dnsutils easy-rsa zbar-tools gcc libc6-dev
+    postgresql bind9 bind9-utils bind9-dnsutils dnsmasq-base stubby easy-rsa zbar-tools gcc libc6-dev
 )
 LAB_DISK_GIB=5
 
@@ -65,6 +65,10 @@ install_packages() {
     # So do they with name servers; a masked unit is not started by the package.
     case " ${missing[*]} " in *" bind9 "*)
         [ -e /etc/systemd/system/named.service ] || ln -s /dev/null /etc/systemd/system/named.service
+        ;;
+    esac
+    case " ${missing[*]} " in *" stubby "*)
+        [ -e /etc/systemd/system/stubby.service ] || ln -s /dev/null /etc/systemd/system/stubby.service
         ;;
     esac
     export DEBIAN_FRONTEND=noninteractive

@@ -24,6 +24,11 @@ options:
     type: list
     elements: path
     default: []
+  names:
+    description: What O(lists) are called in messages, in the same order; by default their paths.
+    type: list
+    elements: str
+    default: []
   kept_domains:
     description: Domains that no list may take away, nor a domain above them.
     type: list
@@ -61,7 +66,7 @@ domains:
   returned: success
   type: int
 missing:
-  description: Files of O(lists) that are not there.
+  description: Those of O(lists) that are not there, as they are called.
   returned: success
   type: list
   elements: str
@@ -104,8 +109,9 @@ class BlocklistFile:
 
     def decide(self) -> Change[bytes]:
         """Read the lists and compare."""
-        contents = {path: read_optional(Path(path)) for path in self.given["lists"]}
-        missing = [path for path, content in contents.items() if content is None]
+        names = self.given["names"] or self.given["lists"]
+        contents = {name: read_optional(Path(path)) for name, path in zip(names, self.given["lists"])}
+        missing = [name for name, content in contents.items() if content is None]
         parsed = {path: parse_blocklist((text or b"").decode("utf-8", "replace")) for path, text in contents.items()}
         domains = merge_blocklists(parsed.values(), own=self.given["kept_domains"])
         wanted = render_blocklist(domains).encode()
@@ -141,6 +147,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "lists": {"type": "list", "elements": "path", "default": []},
+            "names": {"type": "list", "elements": "str", "default": []},
             "kept_domains": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "default": "/etc/privatespace/dnsmasq.blocklist"},
         },
