@@ -8,8 +8,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from privatespace_lab import topology
 from privatespace_lab.engine import STATE, LabError
@@ -18,7 +19,7 @@ from privatespace_lab.remote import Client
 INSTANCE = "demo"
 PROFILES = STATE / INSTANCE / "profiles"
 REFUSED_SECONDS = 12
-GATEWAYS = topology.gateway_addresses(INSTANCE)
+GATEWAYS = tuple(topology.gateway_addresses(INSTANCE))
 INTERNET = topology.internet_address(INSTANCE)
 PAGE = f"http://{INTERNET}/"
 
@@ -54,26 +55,32 @@ def play(name: str, *variables: str) -> float:
     return time.monotonic() - began
 
 
-def connect(client: Client, *, protocol: str, gateway: str) -> None:
+def read_names(profile: Path) -> dict[str, str]:
+    """The names under which a profile reaches the gateways, by host; they are in the order of the inventory."""
+    remotes = [line.split()[1] for line in profile.read_text().splitlines() if line.startswith("remote ")]
+    return dict(zip(GATEWAYS, dict.fromkeys(remotes)))
+
+
+def connect(client: Client, *, protocol: str, name: str) -> None:
     """Connect, fetch the page through the tunnel, and show what the page says."""
-    client.connect(protocol=protocol, address=GATEWAYS[gateway])
+    client.connect(protocol=protocol, address=name)
     page = client.fetch(PAGE)
     if page is None:
-        raise LabError(f"{client.name} is connected to {gateway} over {protocol} and still cannot fetch {PAGE}")
-    tell(f"   {client.name}: connected to {gateway} over {protocol.upper()}; {PAGE} says: {page.splitlines()[-1]}")
+        raise LabError(f"{client.name} is connected to {name} over {protocol} and still cannot fetch {PAGE}")
+    tell(f"   {client.name}: connected to {name} over {protocol.upper()}; {PAGE} says: {page.splitlines()[-1]}")
 
 
-def show_refused(client: Client) -> None:
+def show_refused(client: Client, names: Iterable[str]) -> None:
     """Try every gateway over both protocols with a profile that was removed.
 
     :raises LabError: one of them let the client in, which is the worst that can happen.
     """
-    for gateway, address in GATEWAYS.items():
+    for name in names:
         for protocol in ("udp", "tcp"):
-            client.start(protocol=protocol, address=address)
+            client.start(protocol=protocol, address=name)
             if client.is_connected_within(REFUSED_SECONDS) or client.fetch(PAGE, seconds=2):
-                raise LabError(f"{client.name} was removed and is let in by {gateway} over {protocol}")
-            tell(f"   {client.name}: refused by {gateway} over {protocol.upper()}")
+                raise LabError(f"{client.name} was removed and is let in by {name} over {protocol}")
+            tell(f"   {client.name}: refused by {name} over {protocol.upper()}")
     client.stop()
 
 
@@ -85,6 +92,8 @@ def tell_story() -> None:
     with chapter(2, "Add two users"):
         for user in ("alice", "bob"):
             add_user(user)
+        names = read_names(PROFILES / "alice@laptop.ovpn")
+        tell(f"   their profiles know the gateways by name: {', '.join(f'{host} is {names[host]}' for host in names)}")
     with chapter(3, "Both connect: alice over UDP, bob over TCP"):
         for client in (alice, bob):
             client.stop()
@@ -92,14 +101,14 @@ def tell_story() -> None:
             if client.fetch(PAGE, seconds=2):
                 raise LabError(f"{client.name} reaches {PAGE} without a tunnel; the lab is not what it should be")
         tell(f"   without a tunnel, neither reaches {PAGE}")
-        connect(alice, protocol="udp", gateway="gateway1")
-        connect(bob, protocol="tcp", gateway="gateway2")
+        connect(alice, protocol="udp", name=names["gateway1"])
+        connect(bob, protocol="tcp", name=names["gateway2"])
     with chapter(4, "Remove alice, while bob's ping runs"):
         bob.start_ping(INTERNET)
         seconds = play("user_remove", "user_name=alice")
         tell(f"   the whole command took {seconds:.1f} s, Ansible's start included")
     with chapter(5, "alice tries again, everywhere"):
-        show_refused(alice)
+        show_refused(alice, names.values())
         result = bob.stop_ping()
         silence = result.longest_silence * 1000
         tell(f"   bob: {result.sent} packets sent, {result.lost} lost, longest silence {silence:.0f} ms")

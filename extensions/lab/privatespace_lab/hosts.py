@@ -201,7 +201,7 @@ def _seed(instance: str, host: Host) -> bytes:
     }
     if host.name == "nameserver":
         secret = (own / "dns-key").read_text().strip()
-        texts = topology.render_name_service(instance, secret)
+        texts = topology.render_name_service(instance, secret, machine_resolver)
         files |= {name: (text, 0o640 if "privatespace/" in name else 0o644) for name, text in texts.items()}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:

@@ -206,10 +206,16 @@ def render_remote(address: str, port: int, protocol: str) -> str:
 
 
 def parse_ping(text: str) -> PingResult:
-    """Count a log of ``ping -D``: its own summary, and the longest time between two answers."""
+    """Count a log of ``ping -D``: its own summary, and the longest time between two answers.
+
+    The very last packet is left out where it has no answer: ping was ended before one could come.
+    """
     summary = re.search(r"(\d+) packets transmitted, (\d+) received", text)
     if summary is None:
         raise LabError(f"ping left no summary: {text[-200:]!r}")
-    times = [float(each) for each in re.findall(r"^\[(\d+\.\d+)\] .*icmp_seq=", text, re.MULTILINE)]
+    answers = re.findall(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+)", text, re.MULTILINE)
+    times = [float(moment) for moment, _number in answers]
     silence = max((later - earlier for earlier, later in zip(times, times[1:])), default=0.0)
-    return PingResult(sent=int(summary[1]), received=int(summary[2]), longest_silence=silence)
+    sent = int(summary[1])
+    under_way = sent % 65536 not in {int(number) for _moment, number in answers[-1000:]}
+    return PingResult(sent=sent - under_way, received=int(summary[2]), longest_silence=silence)

@@ -205,23 +205,25 @@ def render_resolver(instance: str, host: Host, machine_resolver: str) -> str:
     return f"nameserver {nameserver_address(instance)}\n"
 
 
-def render_name_service(instance: str, secret: str) -> dict[str, str]:
+def _zone_file(zone: str, *records: str) -> str:
+    head = f"$TTL 60\n@ IN SOA ns.{zone}. hostmaster.{zone}. 1 3600 600 86400 5\n@ IN NS ns.{zone}.\n"
+    return head + "".join(f"{record}\n" for record in records)
+
+
+def render_name_service(instance: str, secret: str, machine_resolver: str) -> dict[str, str]:
     """The name server's own files by path: a zone of gateways, which takes updates, and names for users to look up.
 
-    It is the root of all names, so that what it does not know does not exist. What lies beyond the gateways is known to
-    the gateways alone: they ask by the network of the management.
+    What lies beyond the gateways is known to the gateways alone: they ask by the network of the management. All other
+    names it has from this machine's own resolver.
 
     :param secret: The controller's TSIG secret, Base64.
+    :param machine_resolver: A ``resolv.conf`` that hosts of the lab can use.
     """
+    words = [line.split() for line in machine_resolver.splitlines()]
+    others = [line[1] for line in words if line[:1] == ["nameserver"] and len(line) > 1]
+    forwarders = f" forward only; forwarders {{ {'; '.join(others)}; }};" if others else ""
+    own, beyond = nameserver_address(instance), internet_address(instance)
     management = subnet(instance, NETWORKS[0])
-    head = "$TTL 60\n@ IN SOA ns.{zone}. hostmaster.{zone}. 1 3600 600 86400 5\n@ IN NS ns.{zone}.\n"
-    own = f"ns IN A {nameserver_address(instance)}\nns IN AAAA {nameserver_address6(instance)}\n"
-    outside = f"ns IN A {nameserver_address(instance)}\nwww IN A {nameserver_address(instance)}\n"
-    beyond = f"@ IN A {internet_address(instance)}\nwww IN A {internet_address(instance)}\nns IN A 127.0.0.1\n"
-    root = (
-        "$TTL 60\n@ IN SOA ns. hostmaster.lab.example. 1 3600 600 86400 5\n@ IN NS ns.\n"
-        f"ns IN A {nameserver_address(instance)}\n"
-    )
     return {
         "etc/bind/named.conf": (
             'include "/etc/bind/rndc.key";\n'
@@ -229,12 +231,11 @@ def render_name_service(instance: str, secret: str) -> dict[str, str]:
             'include "/etc/bind/privatespace/controller.key";\n'
             'include "/etc/bind/privatespace/keys.conf";\n'
             'options { directory "/var/cache/bind"; listen-on-v6 { any; }; recursion yes; allow-recursion { any; };'
-            " dnssec-validation no; empty-zones-enable no; };\n"
-            'zone "." { type primary; file "/etc/bind/lab/root"; };\n'
+            f" dnssec-validation no; empty-zones-enable no;{forwarders} }};\n"
             f'zone "{ZONE}" {{ type primary; file "/var/lib/bind/{ZONE}";'
             ' include "/etc/bind/privatespace/policy.conf"; };\n'
             'zone "outside.example" { type primary; file "/etc/bind/lab/outside.example"; };\n'
-            f'zone "internet.lab" {{ type primary; file "/etc/bind/lab/internet.lab";'
+            'zone "internet.lab" { type primary; file "/etc/bind/lab/internet.lab";'
             f" allow-query {{ 127.0.0.0/8; {management}; }}; }};\n"
         ),
         "etc/bind/privatespace/controller.key": (
@@ -242,10 +243,11 @@ def render_name_service(instance: str, secret: str) -> dict[str, str]:
         ),
         "etc/bind/privatespace/keys.conf": "# The keys of the gateways are not known yet.\n",
         "etc/bind/privatespace/policy.conf": f"update-policy {{ grant {CONTROLLER_KEY} zonesub ANY; }};\n",
-        "etc/bind/lab/root": root,
-        f"var/lib/bind/{ZONE}": head.format(zone=ZONE) + own,
-        "etc/bind/lab/outside.example": head.format(zone="outside.example") + outside,
-        "etc/bind/lab/internet.lab": head.format(zone="internet.lab") + beyond,
+        f"var/lib/bind/{ZONE}": _zone_file(ZONE, f"ns IN A {own}", f"ns IN AAAA {nameserver_address6(instance)}"),
+        "etc/bind/lab/outside.example": _zone_file("outside.example", f"ns IN A {own}", f"www IN A {own}"),
+        "etc/bind/lab/internet.lab": _zone_file(
+            "internet.lab", f"ns IN A {own}", f"@ IN A {beyond}", f"www IN A {beyond}"
+        ),
     }
 
 
@@ -291,14 +293,24 @@ def inventory_name(host: Host) -> str:
 
 
 def _group_variables(instance: str, state: Path) -> dict[str, dict[str, Any]]:
-    """What an administrator would set for a group: the token's PIN, and the resolver that users get."""
+    """What an administrator would set for a group: the token's PIN, and where gateways ask for names."""
     pin = state / instance / "hsm-pin"
     return {
         "authority": {
             "pki_common_name": f"Lab {instance} CA",
             "pki_hsm_pin": f"{{{{ lookup('ansible.builtin.file', '{pin}') }}}}",
         },
-        "gateways": {"openvpn_dns_servers": [internet_address(instance)]},
+        "gateways": (
+            # Nobody answers names there.
+            {"dnsmasq_enabled": False}
+            if instance == "bench"
+            else {
+                "dnsmasq_upstreams": [nameserver_address(instance, "management")],
+                "dnsmasq_probe_name": "www.outside.example",
+                # All addresses of the lab are private.
+                "dnsmasq_rebind_domains": [ZONE, "outside.example", "internet.lab"],
+            }
+        ),
     }
 
 
@@ -338,7 +350,8 @@ def build_inventory(instance: str, state: Path) -> dict[str, Any]:
         variables.update({f"lab_{network}_address": address(instance, host, network) for network in host.octets})
         inside = [network.name for network in NETWORKS if network.internal and network.name in host.octets]
         variables.update({f"lab_{network}_address6": address6(instance, host, network) for network in inside})
-        if host.group == "gateways":
+        if host.group == "gateways" and instance == "test":
+            # Most tests choose a gateway and a protocol; users of the demonstration go by the names.
             variables["openvpn_public_address"] = address(instance, host, "outside")
         if host.name == DUAL_STACK_GATEWAY:
             variables["openvpn_listeners"] = dual_stack_listeners(instance)

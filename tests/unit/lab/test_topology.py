@@ -90,7 +90,8 @@ def test_every_host_knows_where_the_names_of_gateways_are_kept() -> None:
 
 
 def test_what_lies_beyond_the_gateways_is_not_told_to_users() -> None:
-    files = topology.render_name_service("demo", "c2VjcmV0")
+    files = topology.render_name_service("demo", "c2VjcmV0", "search x\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n")
+    assert "forwarders { 192.0.2.1; 192.0.2.2; };" in files["etc/bind/named.conf"]
     assert (
         'file "/etc/bind/lab/internet.lab"; allow-query { 127.0.0.0/8; 10.87.3.0/24; };' in files["etc/bind/named.conf"]
     )
