@@ -9,7 +9,7 @@ The module ``dns_address`` and the program on the gateway do the same, by this f
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
@@ -139,34 +139,41 @@ class AddressRun:
         written: dict[str, None] = {}
         attempts = 0
         while change.needed:
-            try:
-                for batch in self.provider.batches(change.steps):
-                    # Noted before it is known: an update whose answer is lost may have been carried out.
-                    unsure = changed_names(batch)
-                    self.provider.apply(batch)
-                    written.update(dict.fromkeys(unsure))
+            trouble, unsure = self._send(change, written)
+            if trouble is None:
                 break
-            except (LostRaceError, NameServerTimeoutError) as error:
-                attempts += 1
-                if isinstance(error, NameServerTimeoutError):
-                    written.update(dict.fromkeys(unsure))
-                if attempts == MOST_ATTEMPTS:
-                    raise self._partial(error, written, change) from error
-                self.sleep(LOOK_AGAIN_SECONDS * (attempts - 1))
-                change = self._decide_again(written, change)
-            except CollectionError as error:
-                raise self._partial(error, written, change) from error
+            attempts += 1
+            if attempts == MOST_ATTEMPTS:
+                raise self._partial(trouble, [*written, *unsure], change) from trouble
+            self.sleep(LOOK_AGAIN_SECONDS * (attempts - 1))
+            change = self._decide_again([*written, *unsure], change)
+            left = changed_names(change.steps)
+            written.update((name, None) for name in unsure if name not in left)
         return tuple(written)
 
-    def _decide_again(self, written: Mapping[str, None], change: Change[NameStep]) -> Change[NameStep]:
+    def _send(self, change: Change[NameStep], written: dict[str, None]) -> tuple[CollectionError | None, Sequence[str]]:
+        """What came in between, and the names of which nobody knows whether they were written."""
+        names: list[str] = []
+        try:
+            for batch in self.provider.batches(change.steps):
+                names = changed_names(batch)
+                self.provider.apply(batch)
+                written.update(dict.fromkeys(names))
+        except LostRaceError as error:
+            return error, ()
+        except NameServerTimeoutError as error:
+            return error, names
+        except CollectionError as error:
+            raise self._partial(error, list(written), change) from error
+        return None, ()
+
+    def _decide_again(self, written: Sequence[str], change: Change[NameStep]) -> Change[NameStep]:
         try:
             return self.decide()
         except CollectionError as error:
             raise self._partial(error, written, change) from error
 
-    def _partial(
-        self, error: CollectionError, written: Mapping[str, None], change: Change[NameStep]
-    ) -> CollectionError:
+    def _partial(self, error: CollectionError, written: Sequence[str], change: Change[NameStep]) -> CollectionError:
         """The error as it is where nothing was written, else with what was."""
         if not written:
             return error

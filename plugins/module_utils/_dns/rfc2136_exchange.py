@@ -124,6 +124,9 @@ class Exchange:
                 remedy="Look whether it runs, and whether UDP and TCP to its port come through.",
             ) from error
         except dns.exception.DNSException as error:
+            if "TSIG" in str(error):
+                # What newer versions of dnspython make of an answer without a signature.
+                raise self._unsigned(shown) from error
             raise ServerFailedError(f"The answer of the name server {shown} cannot be read ({error}).") from error
         return self._judged(answer, shown)
 
@@ -148,12 +151,15 @@ class Exchange:
                 f"The name server {shown} answered {dns.rcode.to_text(code)}.",
                 remedy="Look into its log: the zone may be frozen, not loaded, or in a folder where it may not write.",
             )
-        if not answer.had_tsig and code in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            raise BadKeyError(
-                f"The name server {shown} did not sign its answer, so that nobody knows whose it is.",
-                remedy=f"Make the key '{self._settings.key_name}' known there.",
-            )
+        if not answer.had_tsig:
+            raise self._unsigned(shown)
         return answer
+
+    def _unsigned(self, shown: str) -> BadKeyError:
+        return BadKeyError(
+            f"The name server {shown} did not sign its answer, so that nobody knows whose it is.",
+            remedy=f"Make the key '{self._settings.key_name}' known there.",
+        )
 
     def _bad_key(self, shown: str, error: Exception) -> BadKeyError:
         name = self._settings.key_name

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import dns.flags
 import dns.message
 import dns.opcode
-from integration.dns.name_server import free_port
+import dns.rcode
+import dns.rrset
+from integration.dns.name_server import ZONE, free_port
 
 Judge = Callable[[dns.message.Message], str]
-PASS, LOSE_QUESTION, LOSE_ANSWER, TRUNCATE = "pass", "lose question", "lose answer", "truncate"
+PASS, LOSE_QUESTION, LOSE_ANSWER, TRUNCATE, FORGE = "pass", "lose question", "lose answer", "truncate", "forge"
 
 
 class LossyProxy:
@@ -83,6 +86,9 @@ class LossyProxy:
         verdict = self._verdict(question, "UDP")
         if verdict == LOSE_QUESTION:
             return
+        if verdict == FORGE:
+            self._udp.sendto(_forged_answer(question), client)
+            return
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
             way.settimeout(5)
             way.sendto(question, self._target)
@@ -112,6 +118,17 @@ class LossyProxy:
                 answer = size + answers.read(int.from_bytes(size, "big"))
             if verdict != LOSE_ANSWER:
                 connection.sendall(answer)
+
+
+def _forged_answer(question: bytes) -> bytes:
+    """An answer of the zone that nobody signed: there is no such name."""
+    asked = dns.message.from_wire(question, keyring=False)
+    answer = dns.message.Message(asked.id)
+    answer.flags = dns.flags.QR | dns.flags.AA
+    answer.set_rcode(dns.rcode.NXDOMAIN)
+    answer.question = asked.question
+    answer.authority.append(dns.rrset.from_text(f"{ZONE}.", 60, "IN", "SOA", "ns. hostmaster. 1 2 3 4 5"))
+    return answer.to_wire()
 
 
 @contextmanager

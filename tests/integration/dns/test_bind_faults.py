@@ -11,7 +11,7 @@ import dns.flags
 import dns.opcode
 import pytest
 from integration.dns import name_server
-from integration.dns.lossy_proxy import LOSE_ANSWER, LOSE_QUESTION, PASS, TRUNCATE, LossyProxy, lossy_way_to
+from integration.dns.lossy_proxy import FORGE, LOSE_ANSWER, LOSE_QUESTION, PASS, TRUNCATE, LossyProxy, lossy_way_to
 from integration.dns.name_server import (
     CONTROLLER,
     GATEWAY,
@@ -155,6 +155,14 @@ def test_a_server_that_says_nothing(bind: NameServer, lossy: LossyProxy) -> None
     lossy.judge = lossy.tcp_judge = lambda _message: LOSE_QUESTION
     with pytest.raises(NameServerTimeoutError, match=f"The name server 127.0.0.1#{lossy.port}"):
         have(through(lossy, bind), "silent", "192.0.2.1")
+
+
+def test_an_answer_that_nobody_signed(bind: NameServer, lossy: LossyProxy) -> None:
+    """Somebody on the way says that there is no such name: nothing follows from that."""
+    lossy.judge = lambda message: FORGE if message.opcode() == dns.opcode.QUERY else PASS
+    with pytest.raises(BadKeyError, match="did not sign its answer"):
+        have(through(lossy, bind), "ns", "192.0.2.1")
+    assert lossy.updates() == 0
 
 
 def test_a_slow_server(bind: NameServer, lossy: LossyProxy) -> None:
