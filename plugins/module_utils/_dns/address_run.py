@@ -30,7 +30,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.errors i
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.provider_settings import (
     ProviderSettings,
     Server,
-    parse_provider,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.providers import Provider
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.records import AddressSet
@@ -237,6 +236,3 @@ def update_names(
     run = AddressRun(provider, wanted, claim, verification, clock, sleep)
     change = run.decide()
     return run.report(change) if check else run.carry_out(change)
-
-
-__all__ = ["AddressRun", "Outcome", "Verification", "parse_provider", "update_names"]
