@@ -73,6 +73,10 @@ options:
     description: Whether to fail where another resolver has port 53 of the loopback address or of all addresses.
     type: bool
     default: false
+  require_upstreams:
+    description: Whether to fail where none of O(upstreams) and O(tls_upstreams) answers, also in check mode.
+    type: bool
+    default: false
   memory_file:
     description: Where to remember what C(/etc/resolv.conf) was.
     type: path
@@ -164,7 +168,6 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.change 
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_plan as resolver
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_sources as sources
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.dnsmasq_values import parse_server
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_name
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import parse_listening
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import Question
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_proof import require_answer
@@ -188,17 +191,16 @@ class OwnResolver:
     def decide(self) -> Change[resolver.Step]:
         """Read what is there, and ask; nothing is written."""
         self.question = Question(self.given["probe_name"])
-        search = [parse_name(one, what="A domain in 'search'") for one in self.given["search"]]
         servers = [parse_server(one, what="A server in 'upstreams'") for one in self.given["upstreams"]]
         host = self._look()
         outcomes: dict[str, str] = {}
-        if self.proves:
-            own = self._ask(resolver.LOOPBACK, 53, seconds=10)
+        if self.proves or self.given["require_upstreams"]:
+            own = self._ask(resolver.LOOPBACK, 53, seconds=10) if self.proves else ""
             outcomes = {f"{one}#{port}": self._ask(str(one), port, seconds=3) for one, port in servers}
             outcomes.update({one["address"]: self._greet(one) for one in self.given["tls_upstreams"]})
             require_answer(own, outcomes, name=self.question.name)
         memory = resolver.Memory(self.given["memory_file"], host.texts.get(self.given["memory_file"]))
-        change = resolver.plan_resolver(host, policy=self.given["policy"], memory=memory, search=search)
+        change = resolver.plan_resolver(host, policy=self.given["policy"], memory=memory, search=self.given["search"])
         return replace(change, result={**change.result, "upstreams": outcomes})
 
     def apply(self, change: Change[resolver.Step]) -> Mapping[str, Any]:
@@ -242,6 +244,7 @@ def main() -> None:
             "tls_port": {"type": "int", "default": 853},
             "tls_ca_file": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
             "require_port": {"type": "bool", "default": False},
+            "require_upstreams": {"type": "bool", "default": False},
             "memory_file": {"type": "path", "default": "/var/lib/privatespace/resolver.json"},
             "root": {"type": "path", "default": "/"},
         },

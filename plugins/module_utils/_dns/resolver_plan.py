@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_name
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import (
     Listening,
     elsewhere,
@@ -92,9 +93,13 @@ class Memory:
 
 
 def render_resolv_conf(search: Sequence[str]) -> str:
-    """The resolv.conf that asks dnsmasq."""
+    """The resolv.conf that asks dnsmasq.
+
+    :raises InputError: for a domain that is none.
+    """
+    domains = [parse_name(one, what="A domain in 'search'") for one in search]
     lines = [MARKER, f"nameserver {LOOPBACK}", "options edns0"]
-    return "\n".join([*lines, *([f"search {' '.join(search)}"] if search else []), ""])
+    return "\n".join([*lines, *([f"search {' '.join(domains)}"] if domains else []), ""])
 
 
 def require_no_foreign_unit(*, running: Collection[str], enabled: Collection[str]) -> None:

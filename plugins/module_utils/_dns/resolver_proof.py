@@ -16,14 +16,14 @@ NO_ANSWER = "no answer"
 def require_answer(own: str, upstreams: Mapping[str, str], *, name: str) -> None:
     """Refuse a resolver that does not answer, and say who is to blame.
 
-    :param own: The outcome of a question to dnsmasq on the loopback address.
+    :param own: The outcome of a question to dnsmasq on the loopback address; empty where it was not asked.
     :param upstreams: The outcomes of the same question to each upstream.
     :raises StateError: naming every upstream that is dead, or saying that it is not the upstreams.
     """
-    if own in ANSWERS:
-        return
     dead = dead_upstreams(upstreams)
-    told = f"dnsmasq on 127.0.0.1 was asked for '{name}': {own}."
+    if own in ANSWERS or (not own and (not upstreams or len(dead) < len(upstreams))):
+        return
+    told = f"dnsmasq on 127.0.0.1 was asked for '{name}': {own}." if own else f"Asked for '{name}':"
     if upstreams and len(dead) == len(upstreams):
         raise StateError(
             f"{told} No upstream answers: {'; '.join(dead)}.",

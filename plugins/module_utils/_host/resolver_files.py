@@ -146,7 +146,7 @@ def remove_text(root: Path, name: str) -> None:
     path = root / name.lstrip("/")
     try:
         path.unlink(missing_ok=True)
-        if path.parent.name.endswith(".d") and not any(path.parent.iterdir()):
+        if path.parent.name.endswith((".network.d", "resolved.conf.d")) and not any(path.parent.iterdir()):
             path.parent.rmdir()
     except OSError as error:
         raise FileError(f"Cannot remove {path}: {error.strerror}.") from error

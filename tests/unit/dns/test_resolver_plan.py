@@ -169,5 +169,14 @@ def test_who_is_to_blame_is_told() -> None:
         require_answer("no answer", {"9.9.9.9#53": "no answer", "1.1.1.1#53": "REFUSED"}, name=".")
     with pytest.raises(StateError, match=r"are dead: 9\.9\.9\.9#53 \(no answer\)\. Look at the clock"):
         require_answer("SERVFAIL", {"9.9.9.9#53": "no answer", "1.1.1.1#53": "NOERROR"}, name=".")
+    require_answer("", {}, name=".")
+    require_answer("", {"9.9.9.9#53": "no answer", "1.1.1.1#53": "NOERROR"}, name=".")
+    with pytest.raises(StateError, match=r"^Asked for '\.': No upstream answers: 9\.9\.9\.9#53 \(no answer\)"):
+        require_answer("", {"9.9.9.9#53": "no answer"}, name=".")
     with pytest.raises(StateError, match="journalctl"):
         require_answer("no answer", {}, name=".")
+
+
+def test_a_domain_that_would_be_a_line_of_its_own_is_refused() -> None:
+    with pytest.raises(InputError, match="control character"):
+        render_resolv_conf(["corp.example\nnameserver 203.0.113.66"])
