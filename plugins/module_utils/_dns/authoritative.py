@@ -22,7 +22,7 @@ try:
     import dns.rcode
     import dns.rdatatype
 except ImportError:
-    dns = missing_library("dnspython")
+    dns = missing_library("dnspython", remedy="Install python3-dnspython, or dnspython by pip, where this runs.")
 
 MOST_QUESTIONS_AT_ONCE = 16
 PAYLOAD_BYTES = 1232

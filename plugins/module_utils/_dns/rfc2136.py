@@ -36,7 +36,7 @@ try:
     import dns.rdatatype
     import dns.update
 except ImportError:
-    dns = missing_library("dnspython")
+    dns = missing_library("dnspython", remedy="Install python3-dnspython, or dnspython by pip, where this runs.")
 
 MOST_QUESTIONS_AT_ONCE = 8
 # An update has at most 64 KiB; a name needs about so much of it, and each of its records so much more.

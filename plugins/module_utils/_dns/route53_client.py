@@ -31,8 +31,6 @@ except ImportError:
 
 # Route 53 is one service for the whole world; its requests are signed for this region.
 REGION = "us-east-1"
-# An instance answers for its role at once, or not at all.
-METADATA_SECONDS = 2
 
 _THROTTLED = frozenset({
     "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
@@ -134,6 +132,12 @@ def _no_credentials(text: str) -> BadKeyError:
 
 
 def _make_client(settings: ProviderSettings) -> Any:
+    config = botocore.config.Config(
+        connect_timeout=settings.timeout_seconds,
+        read_timeout=settings.timeout_seconds,
+        # Whether to ask again is decided here, in one place.
+        retries={"total_max_attempts": 1, "mode": "standard"},
+    )
     try:
         session = boto3.session.Session(
             aws_access_key_id=settings.access_key or None,
@@ -141,16 +145,7 @@ def _make_client(settings: ProviderSettings) -> Any:
             profile_name=settings.profile or None,
             region_name=REGION,
         )
-        return session.client(
-            "route53",
-            endpoint_url=settings.endpoint_url or None,
-            config=botocore.config.Config(
-                connect_timeout=settings.timeout_seconds,
-                read_timeout=settings.timeout_seconds,
-                # Whether to ask again is decided here, in one place.
-                retries={"total_max_attempts": 1, "mode": "standard"},
-            ),
-        )
+        return session.client("route53", endpoint_url=settings.endpoint_url or None, config=config)
     except botocore.exceptions.ProfileNotFound as error:
         raise _no_credentials(str(error)) from error
     except botocore.exceptions.BotoCoreError as error:

@@ -5,16 +5,23 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import (
+    MissingLibraryError,
+    missing_library,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns import rfc2136_exchange, route53_client
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.backoff import Patience
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.provider_settings import (
     Server,
     parse_provider,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.providers import open_provider
 
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
 BIND = {
@@ -98,3 +105,16 @@ def test_patience_grows_and_ends() -> None:
     most = list(Patience(sleep=lambda _seconds: None, chance=lambda: 1.0).waits())
     assert most == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
     assert least == [one / 2 for one in most]
+
+
+@pytest.mark.parametrize(
+    ("raw", "module", "names", "package"),
+    [(BIND, rfc2136_exchange, ("dns",), "dnspython"), (AMAZON, route53_client, ("boto3", "botocore"), "boto3")],
+)
+def test_a_library_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, raw: dict[str, Any], module: ModuleType, names: tuple[str, ...], package: str
+) -> None:
+    for name in names:
+        monkeypatch.setattr(module, name, missing_library(package))
+    with pytest.raises(MissingLibraryError, match=f"The Python library '{package}' is missing"):
+        open_provider(parse_provider(raw))

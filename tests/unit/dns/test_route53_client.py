@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,3 +175,23 @@ def test_pages_of_a_name_with_very_many_sets(provider: Route53Provider, stub: St
     )  # fmt: skip
     key = RecordKey("bath.example.net", "s0")
     assert provider.read([key], marker=True)[key].neighbours == ("s1", "s2", "s3")
+
+
+def test_a_profile_that_nobody_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    settings = parse_provider({"provider": "route53", "zone": "example.net", "profile": "nobody"})
+    with pytest.raises(BadKeyError, match=r"profile \(nobody\) could not be found"):
+        Route53Provider(settings, Patience(sleep=lambda _seconds: None, chance=lambda: 1.0))
+
+
+def test_no_credentials_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    settings = parse_provider({"provider": "route53", "zone": "example.net", "zone_id": "Z1"})
+    provider = Route53Provider(settings, Patience(sleep=lambda _seconds: None, chance=lambda: 1.0))
+    with pytest.raises(BadKeyError, match=r"no credentials for AWS.*or run this where there is an instance role"):
+        provider.read([RecordKey("bath.example.net")], marker=True)
