@@ -254,11 +254,12 @@ class Fleet:
         }  # fmt: skip
         ansible = Path(sys.executable).with_name("ansible-playbook")
         # Whatever Ansible starts is in a namespace of processes that ends with its first one.
-        contained = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-c", 'exec "$@" >"$0"')
-        variables_set = [f"{name}={value}" for name, value in settings.items()]
-        argv = (*contained, str(report), "env", *variables_set, str(ansible), "-i", "localhost,", str(playbook))
+        contained = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "timeout", str(PLAY_SECONDS))
+        into_file = ("sh", "-c", 'exec "$@" >"$0"', str(report))
+        environment = ("env", *(f"{name}={value}" for name, value in settings.items()))
+        argv = (*contained, *into_file, *environment, str(ansible), "-i", "localhost,", str(playbook))
         try:
-            self.spaces.inside(PLACE, *argv, seconds=PLAY_SECONDS)
+            self.spaces.inside(PLACE, *argv, seconds=PLAY_SECONDS + 10)
         except RuntimeError:
             read_report(report.read_text())
             raise
