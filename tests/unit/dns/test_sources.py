@@ -47,7 +47,8 @@ def test_the_first_source_that_has_addresses_of_a_family_decides_that_family() -
 def test_a_source_that_fails_is_told_apart_from_one_that_has_none() -> None:
     sources = {"metadata": source({4: Answer(problem="broken")}), "interface": source({})}
     found = find_addresses(("metadata", "interface"), sources)
-    assert (found.addresses, found.failed) == ({}, {("metadata", 4)})
+    assert found.addresses == {}
+    assert found.failed == frozenset({("metadata", 4)})
     assert found.problems == ("metadata, IPv4: broken",)
 
 
@@ -172,6 +173,10 @@ def test_an_interface_tells_what_others_can_use() -> None:
 
 
 def test_the_preferred_default_route_names_the_interface() -> None:
-    routes = [{"dev": "wlan0", "metric": 600}, {"dev": "eth0", "metric": 100}, {"dev": "dead0", "flags": ["linkdown"]}]
+    routes: list[dict[str, Any]] = [
+        {"dev": "wlan0", "metric": 600},
+        {"dev": "eth0", "metric": 100},
+        {"dev": "dead0", "flags": ["linkdown"]},
+    ]
     assert default_interface(routes) == "eth0"
     assert default_interface([{"dst": "default", "metric": 1}]) == ""
