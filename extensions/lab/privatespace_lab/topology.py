@@ -307,8 +307,8 @@ def _group_variables(instance: str, state: Path) -> dict[str, dict[str, Any]]:
             else {
                 "dnsmasq_upstreams": [nameserver_address(instance, "management")],
                 "dnsmasq_probe_name": "www.outside.example",
-                # All addresses of the lab are private.
-                "dnsmasq_rebind_domains": [ZONE, "outside.example", "internet.lab"],
+                # All addresses of the lab are private, and perhaps that of the machine's package mirror, too.
+                "dnsmasq_rebind_protection": False,
             }
         ),
     }

@@ -35,11 +35,16 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.announce
     AnnouncementSettings,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.authoritative import Asker
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.errors import BadKeyError, RefusedError
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.errors import (
+    BadKeyError,
+    ForeignRecordError,
+    RefusedError,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.provider_settings import Server
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.providers import Provider, open_provider
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.records import (
     AddressSet,
+    NameState,
     RecordKey,
     canonical,
 )
@@ -104,12 +109,22 @@ class Announcement:
 
     def _complete(self, provider: Provider, intent: Intent) -> WantedName:
         """What is to be written, with the addresses of those families that stay as they are."""
-        name = self.settings.name
-        present: Sequence[str] = ()
-        if intent.kept:
-            key = RecordKey(name)
-            present = provider.read([key], marker=False)[key].addresses
-        return WantedName(name, canonical(with_kept(intent, present)), self.settings.ttl, overwrite=True)
+        key = RecordKey(self.settings.name)
+        present = provider.read([key], marker=True)[key]
+        wanted = canonical(with_kept(intent, present.addresses))
+        self._refuse_foreign(present, wanted)
+        return WantedName(key.name, wanted, self.settings.ttl, overwrite=True)
+
+    def _refuse_foreign(self, present: NameState, wanted: Sequence[str]) -> None:
+        """A name that the controller has not claimed yet, and that shows what this gateway never wrote, is not ours."""
+        ours = {*self.last.addresses, *wanted}
+        if present.marked or (not present.other_types and ours.issuperset(present.addresses)):
+            return
+        shown = ", ".join((*present.addresses, *present.other_types))
+        raise ForeignRecordError(
+            f"{present.name} is somebody else's, or was not claimed: it shows {shown}. It was left alone.",
+            remedy="If it is this gateway's, the playbook dns_update claims it; else give the gateway another name.",
+        )
 
     def _is_served(self, wanted: tuple[str, ...]) -> bool:
         last = self.last

@@ -135,7 +135,7 @@ def parse_resolver(raw: Mapping[str, Any]) -> Resolver:
         all_at_once=_flag(raw, "all_upstreams_at_once", default=False),
         rebind_protection=_flag(raw, "rebind_protection", default=True),
         log_queries=_flag(raw, "log_queries", default=False),
-        cache_size=parse_number(raw.get("cache_size", 10000), what="dnsmasq_cache_size", least=0, most=1000000),
+        cache_size=parse_number(raw.get("cache_size", 2000), what="dnsmasq_cache_size", least=0, most=1000000),
         concurrent_queries=parse_number(
             raw.get("concurrent_queries", 1000), what="dnsmasq_concurrent_queries", least=1, most=100000
         ),

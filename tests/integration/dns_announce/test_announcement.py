@@ -69,6 +69,19 @@ def test_somebody_who_changes_the_record_is_corrected(gateway: Gateway, service:
     assert bind.ask("ely", "TXT") == ['"heritage=privatespace.gateway"']
 
 
+def test_what_somebody_else_has_at_its_name_is_left_alone_until_it_is_claimed(
+    gateway: Gateway, service: Service, bind: NameServer
+) -> None:
+    have(bind.options(), "ely", "192.0.2.66", claim=False)
+    assert announced(gateway, service, V4) == 1
+    assert bind.ask("ely") == ["192.0.2.66"]
+    assert "somebody else's" in gateway.state["problem"]
+    assert "dns_update" in gateway.state["problem"]
+    have(bind.options(), "ely", "192.0.2.66")
+    assert gateway.run("--now") == 0
+    assert (bind.ask("ely"), gateway.state["problem"]) == ([V4], "")
+
+
 @pytest.mark.parametrize("breakage", ["nothing listens", "no token", "private", "words"])
 def test_a_source_that_fails_deletes_nothing(
     gateway: Gateway, service: Service, bind: NameServer, breakage: str, capsys: Captured

@@ -32,7 +32,7 @@ def test_by_default_it_listens_on_tunnels_and_loopback_and_asks_the_named_server
         "listen-address=127.0.0.1", "listen-address=::1", "server=9.9.9.9#53", "server=2620:fe::fe#53",
         "server=10.0.0.1#5300", "fast-dns-retry=500,5000", "addn-hosts=/etc/privatespace/dnsmasq.hosts",
         "servers-file=/etc/privatespace/dnsmasq.blocklist", "domain-needed", "bogus-priv", "stop-dns-rebind",
-        "cache-size=10000", "dns-forward-max=1000", "edns-packet-max=1232", "log-facility=-",
+        "cache-size=2000", "dns-forward-max=1000", "edns-packet-max=1232", "log-facility=-",
     ]  # fmt: skip
 
 
