@@ -93,8 +93,9 @@ class Playbooks:
     addresses: dict[str, str] = field(default_factory=lambda: topology.gateway_addresses(INSTANCE))
 
     def run(self, name: str, *arguments: str, variables: Mapping[str, object] | None = None) -> Outcome:
-        """Run a playbook and return how it ended, whatever that was."""
-        given = {"profile_folder": str(self.profiles), **(variables or {})}
+        """Run a playbook and return how it ended, whatever that was. ``site`` takes both gateways at once."""
+        at_once = {"gateway_serial": "100%"} if name == "site" else {}
+        given = {"profile_folder": str(self.profiles), **at_once, **(variables or {})}
         done = subprocess.run(
             [self.command, f"privatespace.gateway.{name}", "-i", str(INVENTORY), "-e", json.dumps(given), *arguments],
             env=lab_environment(),

@@ -86,15 +86,11 @@ def test_a_gateway_in_maintenance_leaves_the_name_of_the_fleet(playbooks: Playbo
     assert {GATEWAY, OTHER} <= set(addresses(bob, FLEET))
 
 
-@pytest.mark.parametrize(
-    ("label", "reason"),
-    [("*", "wildcard"), ("leeds\nx IN A 192.0.2.1", "control character"), ("x" * 300, "63 characters")],
-)
-def test_a_hostile_name_is_refused_before_anything_is_touched(playbooks: Playbooks, label: str, reason: str) -> None:
-    with variables_beside_the_inventory("gateway1", {"dns_label": label}):
+def test_a_hostile_name_is_refused_before_anything_is_touched(playbooks: Playbooks) -> None:
+    with variables_beside_the_inventory("gateway1", {"dns_label": "leeds\nx IN A 192.0.2.1"}):
         outcome = playbooks.run("site", *LIMIT)
     assert outcome.status != 0
-    assert reason in outcome.output
+    assert "control character" in outcome.output
     assert outcome.changed == 0
 
 
