@@ -190,7 +190,7 @@ class _Asker:
 def ask(demand: Demand) -> Load:
     """Ask as demanded, and wait for what is under way when the time is over."""
     names: Iterable[int] = range(demand.first, demand.first + demand.names)
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(min(MOST_SOCKETS, demand.at_once))]
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _number in range(min(MOST_SOCKETS, demand.at_once))]
     try:
         for each in sockets:
             each.setblocking(False)

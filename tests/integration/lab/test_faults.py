@@ -120,8 +120,13 @@ def test_nothing_secret_is_shown_or_left_behind(
     profile = (playbooks.profiles / "trent@laptop.ovpn").read_text()
     pin = (INVENTORY.parent / "hsm-pin").read_text().strip()
     server_key = authority.run("cat /var/lib/privatespace/authority/tls-crypt-v2-server.key")
-    canaries = [pin, *secret_lines(profile), *secret_lines(server_key)]
-    assert len(canaries) > 5
+    dns_keys = [
+        gateway.run("sed -n 's/.*secret \"\\(.*\\)\".*/\\1/p' /etc/privatespace/dns.key") for gateway in gateways
+    ]
+    dns_keys.append((INVENTORY.parent / "dns-key").read_text().strip())
+    assert all(len(key) > 40 for key in dns_keys), dns_keys
+    canaries = [pin, *dns_keys, *secret_lines(profile), *secret_lines(server_key)]
+    assert len(canaries) > 8
     for canary in canaries:
         assert canary not in added.output
         assert canary not in site.output

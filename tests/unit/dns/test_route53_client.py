@@ -109,7 +109,7 @@ def test_errors_are_told_apart(
             "change_resource_record_sets", HostedZoneId="Z1",
             ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": address("192.0.2.1")}]},
         )  # fmt: skip
-    assert type(got.value) is kind
+    assert got.type is kind
     assert SECRET not in str(got.value)
     assert waits == []
 
