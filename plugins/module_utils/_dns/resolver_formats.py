@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 _TRUE = frozenset({"yes", "true", "on", "1"})
 _FALSE = frozenset({"no", "false", "off", "0"})
-_LISTENING = re.compile(r'users:\(\("([^"]+)",pid=(\d+)')
+_OWNER = re.compile(r'\("([^"]+)",pid=(\d+)')
 _YAML = re.compile(r"""^(\s*)(?:-\s+)?["']?([^\s"':][^"':]*)["']?\s*:(?:\s+(.*?))?\s*$""")
 
 # Section and option in lower case, with the values in the order in which they were given.
@@ -21,11 +21,15 @@ Settings = dict[tuple[str, str], list[str]]
 
 @dataclass(frozen=True)
 class Listening:
-    """A socket on which somebody waits for questions."""
+    """A socket on which somebody waits for questions.
+
+    :param process: Who opened it, as far as that is told; empty where it is not.
+    :param pids: All that have it: dnsmasq has a child for each connection over TCP, which inherits its sockets.
+    """
 
     address: str
     process: str
-    pid: int
+    pids: tuple[int, ...]
 
 
 def is_true(value: str) -> bool:
@@ -115,9 +119,10 @@ def parse_listening(text: str) -> tuple[Listening, ...]:
     for line in text.splitlines():
         words = line.split()
         if len(words) > 5:
-            owner = _LISTENING.search(line)
+            owners = _OWNER.findall(line)
             address = words[4].rpartition(":")[0].partition("%")[0].strip("[]")
-            sockets.append(Listening(address, *((owner.group(1), int(owner.group(2))) if owner else ("", 0))))
+            pids = tuple(int(pid) for _process, pid in owners)
+            sockets.append(Listening(address, owners[0][0] if owners else "", pids))
     return tuple(sockets)
 
 

@@ -134,8 +134,9 @@ def require_free_port(sockets: Sequence[Listening], *, own_pid: int | None, host
             remedy="Take that line away, then: systemctl restart systemd-resolved",
         )
     for socket in sockets:
-        if socket.address in _EVERYWHERE and socket.pid != own_pid:
-            who = f"'{socket.process}' (process {socket.pid})" if socket.process else "A process"
+        if socket.address in _EVERYWHERE and own_pid not in socket.pids:
+            numbers = ", ".join(map(str, socket.pids))
+            who = f"'{socket.process}' (process {numbers})" if socket.process else "A process"
             raise StateError(
                 f"{who} listens on {socket.address} port 53, where dnsmasq has to.",
                 remedy="Stop and disable it, or have it listen on other addresses.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -18,10 +19,16 @@ from integration.dnsmasq.resolvers import (
     WORLD,
     Answer,
     Resolvers,
+    command,
     wait_for,
 )
 from integration.run_module import RunModule
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import parse_listening
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_plan import require_free_port
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_sources import HostFiles
+
+LISTENING_SOCKETS = ("ss", "-H", "-l", "-n", "-p", "-t", "-u", "sport = :53")
 HOSTS = [{"name": "wiki", "addresses": ["10.20.0.7", "fd00:20::7"]}]
 # Nobody signs with it; dnsmasq wants one.
 ROOT_KEY = f". IN DS 1 13 2 {'AB' * 32}"
@@ -43,6 +50,23 @@ def test_it_answers_in_the_tunnel_and_on_the_loopback_address_and_nobody_outside
             assert world.ask("www.example", server=server, where="gateway") == right
         assert world.ask("www.example", server=OUTSIDE, where="world") == Answer("", ())
         assert world.ask("nothing.example").status == "NXDOMAIN"
+
+
+def test_an_open_connection_over_tcp_does_not_make_dnsmasq_somebody_else(world: Resolvers) -> None:
+    """It is a child of dnsmasq that serves it, with the sockets on which dnsmasq listens."""
+    opened = (
+        "import socket, time; held = socket.create_connection(('127.0.0.1', 53)); print(flush=True); time.sleep(60)"
+    )
+    with world.dnsmasq():
+        pid = world.pid("dnsmasq")
+        world.start("held", "gateway", sys.executable, "-c", opened)
+        try:
+            wait_for("child of dnsmasq", lambda: command("pgrep", "--parent", str(pid), check=False))
+            sockets = parse_listening(world.inside("gateway", *LISTENING_SOCKETS))
+        finally:
+            world.stop("held")
+    assert any(len(one.pids) > 1 for one in sockets)
+    require_free_port(sockets, own_pid=pid, host=HostFiles({}))
 
 
 def test_the_tunnel_goes_and_comes_back(world: Resolvers) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import Listening
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import (
+    Listening,
+    parse_listening,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import Question
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_plan import (
     Memory,
@@ -129,13 +132,20 @@ def test_a_packages_own_resolver_is_refused_with_the_command(running: set[str], 
 @pytest.mark.parametrize("address", ["0.0.0.0", "*", "127.0.0.1", "::1", "::"])
 def test_whoever_else_has_the_port_is_named(address: str) -> None:
     with pytest.raises(StateError, match=r"'named' \(process 7\) listens on"):
-        require_free_port([Listening(address, "named", 7)], own_pid=8, host=HostFiles({}))
+        require_free_port([Listening(address, "named", (7,))], own_pid=8, host=HostFiles({}))
 
 
 def test_our_own_dnsmasq_and_the_stub_of_systemd_are_no_conflict() -> None:
     require_no_foreign_unit(running={"privatespace-dnsmasq.service"}, enabled=set())
-    sockets = [Listening("127.0.0.1", "dnsmasq", 8), Listening("127.0.0.53", "systemd-resolve", 9)]
+    sockets = [Listening("127.0.0.1", "dnsmasq", (8,)), Listening("127.0.0.53", "systemd-resolve", (9,))]
     require_free_port(sockets, own_pid=8, host=HostFiles({}))
+
+
+def test_a_child_of_our_own_dnsmasq_that_answers_over_tcp_is_no_conflict() -> None:
+    line = 'tcp LISTEN 0 32 127.0.0.1:53 0.0.0.0:* users:(("dnsmasq",pid=9,fd=6),("dnsmasq",pid=8,fd=6))'
+    require_free_port(parse_listening(line), own_pid=8, host=HostFiles({}))
+    with pytest.raises(StateError, match=r"'dnsmasq' \(process 9, 8\) listens on"):
+        require_free_port(parse_listening(line), own_pid=7, host=HostFiles({}))
 
 
 def test_a_second_stub_listener_is_refused_with_its_file() -> None:

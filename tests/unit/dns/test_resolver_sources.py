@@ -256,6 +256,6 @@ def test_listening_sockets() -> None:
         'tcp LISTEN 0 32 [::1]:53 [::]:* users:(("dnsmasq",pid=9,fd=9),("x",pid=1,fd=2))\n'
         "udp UNCONN 0 0 *:53 *:*\n"
     )
-    assert [(one.address, one.process, one.pid) for one in formats.parse_listening(text)] == [
-        ("127.0.0.53", "systemd-resolve", 77), ("::1", "dnsmasq", 9), ("*", "", 0),
+    assert [(one.address, one.process, one.pids) for one in formats.parse_listening(text)] == [
+        ("127.0.0.53", "systemd-resolve", (77,)), ("::1", "dnsmasq", (9, 1)), ("*", "", ()),
     ]  # fmt: skip
