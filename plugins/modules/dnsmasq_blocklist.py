@@ -30,7 +30,7 @@ options:
     elements: str
     default: []
   kept_domains:
-    description: Domains that no list may take away, nor a domain above them.
+    description: Domains that no list may take away, nor a domain above or below them.
     type: list
     elements: str
     default: []

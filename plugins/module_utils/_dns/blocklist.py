@@ -87,11 +87,12 @@ def _is_domain(name: str) -> bool:
 def merge_blocklists(lists: Iterable[Blocklist], *, own: Collection[str]) -> tuple[str, ...]:
     """The domains of all lists in order, without those below another and without what would take own names away.
 
-    :param own: Domains that this gateway answers itself or has others answer.
+    :param own: Domains that this gateway answers itself or has others answer, with everything below them.
     """
     everything = frozenset().union(*(one.domains for one in lists))
-    kept = {above for name in own for above in _upwards(name)}
-    wanted = everything - kept
+    owned = frozenset(name.lower().rstrip(".") for name in own)
+    kept = {above for name in owned for above in _upwards(name)}
+    wanted = {name for name in everything - kept if owned.isdisjoint(_upwards(name))}
     return tuple(sorted(name for name in wanted if not any(up in wanted for up in _upwards(name)[1:])))
 
 

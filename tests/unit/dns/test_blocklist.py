@@ -60,5 +60,11 @@ def test_own_names_and_domains_above_them_stay_and_those_below_others_go() -> No
     assert merge_blocklists(lists, own=["wiki.corp.example"]) == ("ads.corp.example", "example.net")
 
 
+@pytest.mark.parametrize("own", ["ad.example", "AD.Example."])
+def test_everything_below_an_own_domain_stays_however_that_is_written(own: str) -> None:
+    lists = [parse_blocklist("login.ad.example\nx.login.ad.example\nad.example\nbad.example\n")]
+    assert merge_blocklists(lists, own=[own]) == ("bad.example",)
+
+
 def test_the_file_holds_nothing_but_domains_that_nobody_is_asked_for() -> None:
     assert render_blocklist(["a.example"]).splitlines()[1:] == ["server=/a.example/"]
