@@ -16,9 +16,11 @@ description:
     with a drop-in or a hook that comes last. No file of the administrator is edited where a file beside it does.
   - C(/etc/resolv.conf) becomes a plain file that names C(127.0.0.1). Before that dnsmasq has to answer a question
     there; otherwise nothing is changed, and the error names the upstreams that are dead.
-  - What was there is remembered, and O(policy=keep) puts it back.
+  - What was there is remembered, and O(policy=keep) puts it back. Where the memory is gone, C(/etc/resolv.conf) gets
+    the servers that the network or its settings name.
   - systemd-networkd is not restarted, since that may take addresses away. Its drop-ins hold from its next start on;
-    until then systemd-resolved already sends all questions to dnsmasq.
+    until then systemd-resolved already sends all questions to dnsmasq. When they are taken away again it reads its
+    files (C(networkctl reload)).
 author:
   - Private Space Gateway contributors (@privatespace)
 options:
@@ -75,6 +77,10 @@ options:
     default: false
   require_upstreams:
     description: Whether to fail where none of O(upstreams) and O(tls_upstreams) answers, also in check mode.
+    type: bool
+    default: false
+  require_others:
+    description: Whether to fail, also in check mode, where nobody in C(/etc/resolv.conf) but dnsmasq answers.
     type: bool
     default: false
   memory_file:
@@ -166,15 +172,19 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_plan as resolver
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_proof as proof
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_sources as sources
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.dnsmasq_values import parse_server
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import parse_listening
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import (
+    parse_listening,
+    parse_name_servers,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import Question
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_proof import require_answer
 from ansible_collections.privatespace.gateway.plugins.module_utils._host import resolver_files as effects
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.resolver_query import (
     ask_server,
-    greet_over_tls,
+    ask_servers,
+    greet_servers,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
 
@@ -190,15 +200,20 @@ class OwnResolver:
 
     def decide(self) -> Change[resolver.Step]:
         """Read what is there, and ask; nothing is written."""
-        self.question = Question(self.given["probe_name"])
+        question = Question(self.given["probe_name"])
         servers = [parse_server(one, what="A server in 'upstreams'") for one in self.given["upstreams"]]
         host = self._look()
         outcomes: dict[str, str] = {}
         if self.proves or self.given["require_upstreams"]:
-            own = self._ask(resolver.LOOPBACK, 53, seconds=10) if self.proves else ""
-            outcomes = {f"{one}#{port}": self._ask(str(one), port, seconds=3) for one, port in servers}
-            outcomes.update({one["address"]: self._greet(one) for one in self.given["tls_upstreams"]})
-            require_answer(own, outcomes, name=self.question.name)
+            own = ask_server(resolver.LOOPBACK, port=53, question=question, timeout_seconds=10) if self.proves else ""
+            outcomes = ask_servers(servers, question=question, timeout_seconds=3)
+            tls = {"port": self.given["tls_port"], "ca_file": self.given["tls_ca_file"]}
+            outcomes.update(greet_servers(self.given["tls_upstreams"], **tls))
+            proof.require_answer(own, outcomes, name=question.name)
+        if self.given["require_others"]:
+            named = proof.others(parse_name_servers(host.texts.get(sources.RESOLV_CONF, "")))
+            answers = ask_servers([(one, 53) for one in named], question=question, timeout_seconds=3)
+            proof.require_other_answer(answers, name=question.name)
         memory = resolver.Memory(self.given["memory_file"], host.texts.get(self.given["memory_file"]))
         change = resolver.plan_resolver(host, policy=self.given["policy"], memory=memory, search=self.given["search"])
         return replace(change, result={**change.result, "upstreams": outcomes})
@@ -215,22 +230,14 @@ class OwnResolver:
         host = sources.HostFiles(texts, links, effects.find_existing(self.root, sources.PROGRAMS), units.names)
         if self.given["require_port"]:
             resolver.require_no_foreign_unit(running=units.running, enabled=units.enabled)
-            sockets = effects.listening_sockets() if self.root == Path("/") else ""
-            resolver.require_free_port(
-                parse_listening(sockets), own_pid=units.running.get(resolver.OWN_UNIT), host=host
-            )
+            sockets = parse_listening(effects.listening_sockets(self.root, port=53))
+            resolver.require_free_port(sockets, own_pid=units.running.get(resolver.OWN_UNIT), host=host)
         return host
-
-    def _ask(self, address: str, port: int, *, seconds: float) -> str:
-        return ask_server(address, port=port, question=self.question, timeout_seconds=seconds)
-
-    def _greet(self, one: Mapping[str, Any]) -> str:
-        where = {"port": self.given["tls_port"], "ca_file": self.given["tls_ca_file"]}
-        return greet_over_tls(one["address"], name=one["name"], **where) or "NOERROR"
 
 
 def main() -> None:
     """Read the parameters and run."""
+    flag = {"type": "bool", "default": False}
     strings = {"type": "list", "elements": "str", "default": []}
     tls_options = {"address": {"type": "str", "required": True}, "name": {"type": "str", "required": True}}
     module = AnsibleModule(
@@ -238,13 +245,11 @@ def main() -> None:
             "policy": {"type": "str", "choices": ["override", "report", "keep"], "default": "report"},
             "search": strings,
             "probe_name": {"type": "str", "default": "."},
-            "prove": {"type": "bool", "default": False},
+            **dict.fromkeys(("prove", "require_port", "require_upstreams", "require_others"), flag),
             "upstreams": strings,
             "tls_upstreams": {"type": "list", "elements": "dict", "default": [], "options": tls_options},
             "tls_port": {"type": "int", "default": 853},
             "tls_ca_file": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
-            "require_port": {"type": "bool", "default": False},
-            "require_upstreams": {"type": "bool", "default": False},
             "memory_file": {"type": "path", "default": "/var/lib/privatespace/resolver.json"},
             "root": {"type": "path", "default": "/"},
         },

@@ -23,6 +23,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver
     MARKER,
     NETWORK_MANAGER,
     NETWORK_MANAGER_DROP_IN,
+    NETWORKD,
+    NETWORKD_DROP_IN,
     RESOLV_CONF,
     RESOLVED,
     RESOLVED_DROP_IN,
@@ -42,9 +44,10 @@ LOOPBACK = "127.0.0.1"
 OWN_UNIT = "privatespace-dnsmasq.service"
 FOREIGN_UNITS = ("dnsmasq.service", "stubby.service")
 _EVERYWHERE = frozenset({"0.0.0.0", "*", "::", "127.0.0.1", "::1"})  # noqa: S104
-# Whoever has to read a drop-in before it holds, and how. systemd-networkd is not among them: it would take addresses
-# away and get them again; from its next start on it reads them, and until then nobody asks what it was given.
+# Whoever has to read a drop-in before it holds.
 _READERS = {RESOLVED_DROP_IN: RESOLVED, NETWORK_MANAGER_DROP_IN: NETWORK_MANAGER}
+# What the C library takes of a resolv.conf.
+MOST_NAME_SERVERS = 3
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,8 @@ def _resolv_conf_steps(host: HostFiles, wanted: str | None, memory: Memory) -> I
             yield Step(WRITE, RESOLV_CONF, wanted)
         return
     if memory.found is None:
+        if is_ours:
+            yield Step(WRITE, RESOLV_CONF, _resolv_conf_of_network(host, memory))
         return
     remembered = memory.value
     if is_ours and remembered.get("link"):
@@ -224,8 +229,29 @@ def _resolv_conf_steps(host: HostFiles, wanted: str | None, memory: Memory) -> I
     yield Step(REMOVE, memory.path)
 
 
+def _resolv_conf_of_network(host: HostFiles, memory: Memory) -> str:
+    """What is written where nobody remembers what there was."""
+    named = [server for source in find_sources(host) for server in source.servers]
+    servers = (find_dhcp_servers(host) or elsewhere(named))[:MOST_NAME_SERVERS]
+    if not servers:
+        raise StateError(
+            f"{memory.path} is gone, which says what {RESOLV_CONF} was, and nothing on this host names a name server.",
+            remedy=f"Write the lines 'nameserver ADDRESS' into {RESOLV_CONF} in the place of all that is there.",
+        )
+    return "".join(f"nameserver {server}\n" for server in servers)
+
+
 def _readers(steps: Sequence[Step]) -> list[str]:
-    return list(dict.fromkeys(_READERS[step.path] for step in steps if step.path in _READERS))
+    """Units in the order in which they pass on to each other what they read.
+
+    systemd-networkd reads when drop-ins are taken away, not when they come: it may take addresses away and get them
+    again for it, and until its next start nobody asks the servers that it was given. Since then it has no servers.
+    """
+    undone = [
+        step.path for step in steps if step.kind == REMOVE and step.path.endswith(f".network.d/{NETWORKD_DROP_IN}")
+    ]
+    readers = sorted({_READERS[step.path] for step in steps if step.path in _READERS})
+    return ([NETWORKD] if undone else []) + readers
 
 
 def _fingerprints(host: HostFiles, paths: Sequence[str]) -> dict[str, str]:

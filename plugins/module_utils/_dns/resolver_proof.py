@@ -11,6 +11,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import ANSWERS
 
 NO_ANSWER = "no answer"
+# Where dnsmasq answers.
+OWN_ADDRESSES = ("127.0.0.1", "::1")
 
 
 def require_answer(own: str, upstreams: Mapping[str, str], *, name: str) -> None:
@@ -35,6 +37,26 @@ def require_answer(own: str, upstreams: Mapping[str, str], *, name: str) -> None
         f"{told}{some}",
         remedy=f"Look at {hint}. The gateway's own resolver was not changed.",
     )
+
+
+def others(servers: Sequence[str]) -> list[str]:
+    """The servers of a resolv.conf besides dnsmasq, which are asked when it is gone."""
+    return [server for server in servers if server not in OWN_ADDRESSES]
+
+
+def require_other_answer(outcomes: Mapping[str, str], *, name: str) -> None:
+    """Refuse to go on without dnsmasq where nobody else answers.
+
+    :param outcomes: What each server of resolv.conf that is not dnsmasq answered.
+    :raises StateError: naming them.
+    """
+    dead = dead_upstreams(outcomes)
+    if len(dead) == len(outcomes):
+        told = f"No server in it answers: {'; '.join(dead)}." if dead else "It names no server but dnsmasq."
+        raise StateError(
+            f"Without dnsmasq '{name}' would not be resolved by what /etc/resolv.conf says. {told}",
+            remedy="Name a server that answers there, or set 'dnsmasq_probe_name' to a name that it knows.",
+        )
 
 
 def dead_upstreams(upstreams: Mapping[str, str]) -> Sequence[str]:

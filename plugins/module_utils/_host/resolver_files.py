@@ -80,12 +80,14 @@ def units_in_use(root: Path, names: Iterable[str]) -> UnitsInUse:
     )
 
 
-def listening_sockets() -> str:
-    """Who listens on port 53, as ``ss`` shows it.
+def listening_sockets(root: Path, *, port: int) -> str:
+    """Who listens on a port, as ``ss`` shows it; below another root nobody does.
 
     :raises CommandError: it does not.
     """
-    argv = ("ss", "-H", "-l", "-n", "-p", "-t", "-u", "sport = :53")
+    if root != Path("/"):
+        return ""
+    argv = ("ss", "-H", "-l", "-n", "-p", "-t", "-u", f"sport = :{port}")
     return run_command(argv, timeout_seconds=SECONDS).output
 
 
@@ -157,6 +159,11 @@ def reread_files(unit: str) -> None:
 
     :raises CommandError: it did not.
     """
+    if unit == "systemd-networkd":
+        # Its unit has no reload in Debian 12, and a restart takes more away; networkctl would fail where it is stopped.
+        if run_command(("systemctl", "is-active", "--quiet", unit), timeout_seconds=SECONDS, check=False).status == 0:
+            run_command(("networkctl", "reload"), timeout_seconds=SECONDS)
+        return
     run_command(("systemctl", "try-reload-or-restart", "--", unit), timeout_seconds=SECONDS)
 
 

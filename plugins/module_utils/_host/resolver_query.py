@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 TLS_SECONDS = 5
@@ -41,6 +42,14 @@ def ask_server(address: str, *, port: int, question: Asked, timeout_seconds: flo
     return "no answer"
 
 
+def ask_servers(servers: Iterable[tuple[object, int]], *, question: Asked, timeout_seconds: float) -> dict[str, str]:
+    """Ask each of some name servers, an address and a port, and return the outcomes by ``ADDRESS#PORT``."""
+    return {
+        f"{address}#{port}": ask_server(str(address), port=port, question=question, timeout_seconds=timeout_seconds)
+        for address, port in servers
+    }
+
+
 def _ask_once(asking: socket.socket, question: Asked, seconds: float) -> str:
     until = time.monotonic() + seconds
     try:
@@ -72,3 +81,11 @@ def greet_over_tls(address: str, *, port: int, name: str, ca_file: str) -> str:
     except OSError as error:
         return str(error.strerror or error)
     return ""
+
+
+def greet_servers(servers: Iterable[Mapping[str, str]], *, port: int, ca_file: str) -> dict[str, str]:
+    """Greet each of some name servers, ``address`` and ``name``, and return ``NOERROR`` or what is wrong by address."""
+    return {
+        one["address"]: greet_over_tls(one["address"], port=port, name=one["name"], ca_file=ca_file) or "NOERROR"
+        for one in servers
+    }

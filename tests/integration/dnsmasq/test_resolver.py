@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from integration.dnsmasq.resolvers import (
@@ -182,3 +183,10 @@ def test_the_proof_tells_who_answers(world: Resolvers, server: str, outcome: str
     imports = f"from {QUERY} import ask_server; from {MESSAGES} import Question; "
     with world.dnsmasq():
         assert outcome in world.python("gateway", f"{imports}print({asks})")
+
+
+def test_a_host_that_names_nobody_but_dnsmasq_does_not_give_it_up(tmp_path: Path, run_module: RunModule) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
+    given = {"policy": "keep", "root": str(tmp_path), "require_others": True}
+    assert "names no server but dnsmasq" in run_module("gateway_resolver", given, fails=True)["msg"]

@@ -23,7 +23,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver
     require_free_port,
     require_no_foreign_unit,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_proof import require_answer
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_proof import (
+    others,
+    require_answer,
+    require_other_answer,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_sources import (
     DHCLIENT_HOOK,
     MARKER,
@@ -121,6 +125,51 @@ def test_a_damaged_memory_is_told() -> None:
     ours = {RESOLV_CONF: render_resolv_conf([]), MEMORY: "{"}
     with pytest.raises(StateError, match="damaged"):
         carried_out(ours, {}, "keep")
+
+
+NETWORK = "/etc/systemd/network/20-lan.network"
+NETWORKD_HOST = frozenset({"systemd-networkd", "systemd-resolved"})
+
+
+@pytest.mark.parametrize("undo", ["keep", "report"])
+def test_undoing_has_networkd_read_its_files_before_those_that_ask_it_and_overriding_does_not(undo: str) -> None:
+    texts = {NETWORK: "[Network]\nDHCP=yes\n", RESOLV_CONF: "nameserver 127.0.0.53\n"}
+    change = plan_resolver(HostFiles(texts, units=NETWORKD_HOST), policy="override", memory=Memory(MEMORY, None))
+    assert [step.path for step in change.steps if step.kind == "reload"] == ["systemd-resolved"]
+    texts |= {step.path: step.content for step in change.steps if step.kind == "write"}
+    assert f"{NETWORK}.d/zz-privatespace.conf" in texts
+    undone = plan_resolver(HostFiles(texts, units=NETWORKD_HOST), policy=undo, memory=Memory(MEMORY, texts[MEMORY]))
+    assert [step.path for step in undone.steps if step.kind == "reload"] == ["systemd-networkd", "systemd-resolved"]
+    assert undone.steps[-2:] == (Step("reload", "systemd-networkd"), Step("reload", "systemd-resolved"))
+
+
+LEASE = {"/run/systemd/netif/leases/2": "DNS=10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5\n"}
+NAMED = {"/etc/systemd/resolved.conf": "[Resolve]\nDNS=10.0.0.9\n"}
+
+
+@pytest.mark.parametrize(("found", "servers"), [(LEASE, ["10.0.0.2", "10.0.0.3", "10.0.0.4"]), (NAMED, ["10.0.0.9"])])
+def test_without_its_memory_undoing_names_the_servers_of_the_network(found: dict[str, str], servers: list[str]) -> None:
+    texts = {**found, RESOLV_CONF: render_resolv_conf([])}
+    undone, _links, _change = carried_out(texts, {}, "keep")
+    assert undone == {**found, RESOLV_CONF: "".join(f"nameserver {server}\n" for server in servers)}
+    assert not carried_out(undone, {}, "keep")[2].needed
+
+
+def test_without_its_memory_and_any_server_undoing_is_refused_and_overriding_is_not() -> None:
+    texts = {RESOLV_CONF: render_resolv_conf([])}
+    with pytest.raises(StateError, match=r"resolver\.json is gone") as refused:
+        carried_out(texts, {}, "keep")
+    assert "nameserver ADDRESS" in str(refused.value)
+    carried_out(texts, {}, "override")
+
+
+def test_dnsmasq_is_not_given_up_where_nobody_else_answers() -> None:
+    assert others(["127.0.0.1", "::1", "127.0.0.53", "10.0.0.2"]) == ["127.0.0.53", "10.0.0.2"]
+    require_other_answer({"10.0.0.2#53": "no answer", "10.0.0.3#53": "NXDOMAIN"}, name=".")
+    with pytest.raises(StateError, match=r"10\.0\.0\.2#53 \(SERVFAIL\)"):
+        require_other_answer({"10.0.0.2#53": "SERVFAIL"}, name=".")
+    with pytest.raises(StateError, match="names no server but dnsmasq"):
+        require_other_answer({}, name=".")
 
 
 @pytest.mark.parametrize(("running", "enabled"), [({"dnsmasq.service"}, set()), (set(), {"stubby.service"})])
