@@ -35,6 +35,9 @@ def _lines(resolver: Resolver) -> Iterator[str]:
     yield from _protection_lines(resolver)
     yield f"cache-size={resolver.cache_size}"
     yield f"dns-forward-max={resolver.concurrent_queries}"
+    if resolver.tcp_connections:
+        yield "# A single client could hold the 20 that are its default."
+        yield f"max-tcp-connections={resolver.tcp_connections}"
     yield f"edns-packet-max={LARGEST_PACKET}"
     yield "log-facility=-"
     if resolver.log_queries:

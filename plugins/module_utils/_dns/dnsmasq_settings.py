@@ -31,7 +31,8 @@ _KEYS = frozenset(
     (
         "upstreams", "all_upstreams_at_once", "dhcp_upstreams", "network_servers", "tls", "tls_local_port", "hosts",
         "domains", "local_domain", "dnssec", "root_keys", "trust_anchors", "cache_size", "rebind_protection",
-        "rebind_domains", "log_queries", "concurrent_queries", "interfaces", "folder", "state_folder",
+        "rebind_domains", "log_queries", "concurrent_queries", "tcp_connections", "interfaces", "folder",
+        "state_folder",
     )
 )  # fmt: skip
 _ROOT_KEY = re.compile(r"^\.(?:\s+\d+)?\s+IN\s+DS\s+(\d+)\s+(\d+)\s+(\d+)\s+([0-9A-Fa-f ]+?)\s*$", re.MULTILINE)
@@ -81,6 +82,7 @@ class Resolver:
     """All that a configuration is made of.
 
     :param upstreams: Whoever is asked for what nobody else is named for; with TLS, stubby alone.
+    :param tcp_connections: How many there may be at once, or 0 for a dnsmasq before 2.90, which takes no number.
     """
 
     upstreams: tuple[Server, ...]
@@ -95,6 +97,7 @@ class Resolver:
     log_queries: bool
     cache_size: int
     concurrent_queries: int
+    tcp_connections: int
     folder: str
     state_folder: str
 
@@ -138,6 +141,9 @@ def parse_resolver(raw: Mapping[str, Any]) -> Resolver:
         cache_size=parse_number(raw.get("cache_size", 2000), what="dnsmasq_cache_size", least=0, most=1000000),
         concurrent_queries=parse_number(
             raw.get("concurrent_queries", 1000), what="dnsmasq_concurrent_queries", least=1, most=100000
+        ),
+        tcp_connections=parse_number(
+            raw.get("tcp_connections", 0), what="The number of connections over TCP", least=0, most=10000
         ),
         folder=parse_path(raw.get("folder", "/etc/privatespace"), what="The folder of the resolver's files"),
         state_folder=parse_path(raw.get("state_folder", "/var/lib/privatespace-dns"), what="The resolver's own folder"),

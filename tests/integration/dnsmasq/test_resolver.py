@@ -70,6 +70,21 @@ def test_an_open_connection_over_tcp_does_not_make_dnsmasq_somebody_else(world: 
     require_free_port(sockets, own_pid=pid, host=HostFiles({}))
 
 
+def test_idle_connections_of_one_client_do_not_end_tcp_for_the_others(world: Resolvers) -> None:
+    opened = (
+        "import socket, time; held = [socket.create_connection(('10.91.0.1', 53)) for _ in range(25)]; time.sleep(60)"
+    )
+    with world.dnsmasq(tcp_connections=200):
+        pid = world.pid("dnsmasq")
+        world.start("held", "client", sys.executable, "-c", opened)
+        try:
+            wait_for("children", lambda: len(command("pgrep", "--parent", str(pid), check=False).split()) == 25)
+            asked = world.inside("client", "dig", f"@{TUNNEL}", "+tcp", "+time=2", "+tries=1", "+short", "www.example")
+        finally:
+            world.stop("held")
+    assert asked.split() == ["45.60.70.5"]
+
+
 def test_the_tunnel_goes_and_comes_back(world: Resolvers) -> None:
     with world.dnsmasq():
         world.remove_tunnel()

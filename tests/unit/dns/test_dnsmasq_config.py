@@ -62,6 +62,7 @@ def test_local_names_split_domains_and_exceptions() -> None:
         ({"log_queries": True}, "log-queries=extra"),
         ({"cache_size": 0}, "cache-size=0"),
         ({"concurrent_queries": "77"}, "dns-forward-max=77"),
+        ({"tcp_connections": "200"}, "max-tcp-connections=200"),
         ({"interfaces": ["wg0"]}, "interface=wg0"),
         ({"dnssec": True, "root_keys": ROOT_KEYS}, "dnssec"),
         ({"dnssec": True, "root_keys": ROOT_KEYS}, "trust-anchor=.,38696,8,2,683D2D0ACB8C9B71"),
