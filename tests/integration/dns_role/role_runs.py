@@ -31,9 +31,8 @@ class Role:
     def policies(self) -> Path:
         return self.folder / "policies"
 
-    def run(self, entry: str, *flags: str, **variables: Any) -> CompletedProcess[str]:
-        """Run an entry point on all gateways, or those of ``--limit``."""
-        include = {"name": ROLE, "tasks_from": entry}
+    def run(self, entries: str, *flags: str, **variables: Any) -> CompletedProcess[str]:
+        """Run entry points, one after the other, on all gateways, or those of ``--limit``."""
         # What the role itself has in vars gives way to those of a task only.
         own_files = {
             "__dns_key_file": f"{self.folder}/{{{{ inventory_hostname }}}}.key",
@@ -45,8 +44,15 @@ class Role:
         if self.given is not None:
             names = {"name": "Tell", "ansible.builtin.set_fact": {"dns_gateway_names": self.given}}
             plays.append({"name": "Tell", "hosts": "authority", "gather_facts": False, "tasks": [names]})
-        task = {"name": "Role", "ansible.builtin.include_role": include, "vars": {**own_files, **variables}}
-        plays.append({"name": "Run", "hosts": "gateways", "gather_facts": False, "tasks": [task]})
+        tasks = [
+            {
+                "name": entry,
+                "ansible.builtin.include_role": {"name": ROLE, "tasks_from": entry},
+                "vars": {**own_files, **variables},
+            }
+            for entry in entries.split()
+        ]
+        plays.append({"name": "Run", "hosts": "gateways", "gather_facts": False, "tasks": tasks})
         settings = {
             "dns_zone": "example.net", "dns_servers": ["127.0.0.1"], "dns_port": 1, "dns_timeout_seconds": 1,
             "dns_verify_seconds": 0, "dns_policy_folder": str(self.policies), "ansible_become": False, **self.shared,
