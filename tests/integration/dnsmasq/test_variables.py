@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
+import yaml
 from integration.openvpn.run_playbook import local, run_playbook
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/dnsmasq"
@@ -56,3 +59,45 @@ def test_the_upstreams_by_default_are_those_that_the_host_can_reach(results: Pat
 
 def test_a_number_given_as_digits_is_a_number_in_the_unit(results: Path) -> None:
     assert "\nLimitNOFILE=10096\n" in (results / "both.service").read_text()
+
+
+DAY = 86400
+STARTED, RESTARTED = ["started", False], ["restarted", False]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lines", "outcome"),
+    [
+        (DAY, ["NeedDaemonReload=no"], STARTED),
+        (-DAY, ["NeedDaemonReload=no"], RESTARTED),
+        (DAY, ["NeedDaemonReload=yes"], ["restarted", True]),
+    ],
+)
+def test_a_process_that_is_older_than_its_program_or_a_unit_that_was_not_read_is_restarted(
+    tmp_path: Path, seconds: int, lines: list[str], outcome: list[object]
+) -> None:
+    """A package's files bear the time at which it was built."""
+    tasks = {task["name"]: task for task in yaml.safe_load((ROLE / "tasks/unit.yml").read_text())}
+    asked = tasks["Look since when it runs"]["ansible.builtin.command"]["argv"]
+    assert {"LoadState", "NeedDaemonReload", "ExecMainStartTimestamp"} <= set(asked[3].partition("=")[2].split(","))
+    start = tasks["Have it running on its present files"]
+    wanted = start["ansible.builtin.systemd_service"]
+    for name in ("conf", "x.service", "program"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    stdout = [f"ExecMainStartTimestamp=@{int(time.time()) + seconds}", *lines]
+    given = {
+        "__dnsmasq_unit": "x", "__dnsmasq_unit_folder": str(tmp_path), "__dnsmasq_unit_config": str(tmp_path / "conf"),
+        "__dnsmasq_unit_program": str(tmp_path / "program"), "__dnsmasq_written": {"changed": False},
+        "__dnsmasq_unit_written": {"changed": False},
+        "__dnsmasq_since": {"stdout": "\n".join(stdout), "stdout_lines": stdout},
+    }  # fmt: skip
+    judged = {"state": wanted["state"], "reload": wanted["daemon_reload"], **start["vars"]}
+    copy = {
+        "copy": {"content": "{{ [state, reload] | to_json }}", "dest": "{{ playbook_dir }}/outcome"},
+        "vars": judged,
+    }
+    play = {"hosts": "all", "gather_facts": False, "vars": given, "tasks": [tasks["Look how old its files are"], copy]}
+    done = run_playbook(tmp_path, [play], {"all": {"hosts": {"here": local()}}})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "outcome").read_text()) == outcome
