@@ -124,10 +124,10 @@ allocated:
   sample: ["vpn1"]
 released:
   description:
-    - Names in full that gateways gave up in this call, also for one of their own. Their records in DNS are to be
-      removed.
-    - With O(state=absent) also the name that a gateway gave up last, before this call, so that a removal that broke off
-      can be completed.
+    - Names in full that gateways gave up, in this call or before, also for one of their own, and that nobody has now.
+      Their records in DNS are to be removed; those given up before are told again so that a removal that broke off can
+      be completed. Without names of O(reserved).
+    - With O(state=absent) of each gateway the name that it gave up last.
   returned: success
   type: list
   elements: str

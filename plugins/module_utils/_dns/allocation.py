@@ -172,6 +172,20 @@ def last_names(wishes: Sequence[Wish], known: Sequence[KnownName]) -> list[str]:
     return [latest[wish.gateway].label for wish in wishes if wish.gateway in latest]
 
 
+def given_up(
+    wishes: Sequence[Wish], known: Sequence[KnownName], *, rules: Rules, steps: Sequence[NameStep]
+) -> list[str]:
+    """The labels that gateways give up now, or had before: whose records are to go, also where that broke off once.
+
+    What an administrator reserved since then belongs to something else.
+    """
+    gateways = {wish.gateway for wish in wishes}
+    now = [step.label for step in steps if step.released]
+    before = [each.label for each in known if each.released_at is not None and each.gateway in gateways]
+    kept = {step.label for step in steps if not step.released} | set(rules.reserved)
+    return [label for label in dict.fromkeys((*now, *before)) if label not in kept]
+
+
 def _register(known: Sequence[KnownName]) -> _Register:
     current = {each.gateway: each.label for each in known if each.released_at is None}
     return _Register(current, {each.label: each for each in known})

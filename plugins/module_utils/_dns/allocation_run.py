@@ -17,6 +17,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.allocati
     NameStep,
     Rules,
     Wish,
+    given_up,
     last_names,
     parse_wishes,
     plan_names,
@@ -66,7 +67,11 @@ class AllocationRun:
         known = book.names()
         plan = self._plan(known)
         given = {step.gateway: step.label for step in plan.steps if not step.released}
-        released = [step.label for step in plan.steps if step.released]
+        released = (
+            given_up(self.wishes, known, rules=self.rules, steps=plan.steps)
+            if self.present
+            else last_names(self.wishes, known)
+        )
         before = {each.gateway: self._full(each.label) for each in known if each.released_at is None}
         gone = {step.gateway for step in plan.steps if step.released}
         after = {gateway: name for gateway, name in before.items() if gateway not in gone}
@@ -78,9 +83,7 @@ class AllocationRun:
             {
                 "names": self._names(known, plan),
                 "allocated": [wish.gateway for wish in self.wishes if wish.gateway in {*given, *plan.open}],
-                "released": [
-                    self._full(label) for label in (released if self.present else last_names(self.wishes, known))
-                ],
+                "released": [self._full(label) for label in released],
             },
         )
 

@@ -181,6 +181,15 @@ def test_a_run_tells_what_it_found_and_what_it_did() -> None:
     assert again.before == again.after
 
 
+def test_names_that_were_given_up_are_told_again_until_somebody_has_them() -> None:
+    hers = Known("gw1", "hq")
+    change = run_of("gw1=hq", "gw2").decide(Book([HAD, hers, Known("gw2", "york"), Known("gone", "oxford", NOON)]))
+    assert (change.needed, change.result["released"]) == (False, ["cambridge.example.net"])
+    assert run_of("gw1=hq", reserved=["cambridge"]).decide(Book([HAD, hers])).result["released"] == []
+    back = run_of("gw1=cambridge").decide(Book([HAD, hers]))
+    assert (back.needed, back.result["released"]) == (True, ["hq.example.net"])
+
+
 def test_check_mode_names_no_town() -> None:
     change = run_of("gw1", "gw2=hq", choose=None).decide(Book())
     assert change.needed
