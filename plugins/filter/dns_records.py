@@ -19,6 +19,8 @@ def dns_records(wanted: Sequence[Named]) -> list[dict[str, Any]]:
 def _record(wanted: Named) -> dict[str, Any]:
     if not isinstance(wanted, Mapping):
         return {"name": wanted, "state": "absent"}
+    if "addresses" not in wanted:
+        return {"name": wanted["name"], "set_identifier": wanted["set_identifier"], "state": "absent"}
     return {"name": wanted["name"], "addresses": list(wanted["addresses"])}
 
 

@@ -107,6 +107,9 @@ def test_records_are_gateways_and_names_to_be_removed() -> None:
         {"name": "ely.example.net", "addresses": ["192.0.2.1"]},
         {"name": "bath.example.net", "state": "absent"},
     ]
+    assert dns_records([{"name": NAME, "set_identifier": "a"}]) == [
+        {"name": NAME, "set_identifier": "a", "state": "absent"}
+    ]
 
 
 SETTINGS: dict[str, Any] = {
