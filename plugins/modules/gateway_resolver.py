@@ -67,12 +67,22 @@ options:
     description: The port of O(tls_upstreams).
     type: int
     default: 853
+  tls_local_port:
+    description: The port of the loopback address on which stubby waits for dnsmasq; V(0) where there is no stubby.
+    type: int
+    default: 0
   tls_ca_file:
     description: Certificates that are trusted, PEM.
     type: path
     default: /etc/ssl/certs/ca-certificates.crt
   require_port:
-    description: Whether to fail where another resolver has port 53 of the loopback address or of all addresses.
+    description:
+      - Whether to fail where somebody else has port 53 or O(tls_local_port) of the loopback address or of all
+        addresses.
+    type: bool
+    default: false
+  require_stubby:
+    description: Whether to fail, also in check mode, where the role's stubby does not have O(tls_local_port).
     type: bool
     default: false
   require_upstreams:
@@ -171,21 +181,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_formats as formats
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_plan as resolver
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_proof as proof
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns import resolver_sources as sources
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.dnsmasq_values import parse_server
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import (
-    parse_listening,
-    parse_name_servers,
-)
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import Question
 from ansible_collections.privatespace.gateway.plugins.module_utils._host import resolver_files as effects
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.resolver_query import (
-    ask_server,
-    ask_servers,
-    greet_servers,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._host import resolver_query as queries
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
 
 
@@ -205,14 +208,14 @@ class OwnResolver:
         host = self._look()
         outcomes: dict[str, str] = {}
         if self.proves or self.given["require_upstreams"]:
-            own = ask_server(resolver.LOOPBACK, port=53, question=question, timeout_seconds=10) if self.proves else ""
-            outcomes = ask_servers(servers, question=question, timeout_seconds=3)
+            own = queries.ask_server(resolver.LOOPBACK, question=question, timeout_seconds=10) if self.proves else ""
+            outcomes = queries.ask_servers(servers, question=question, timeout_seconds=3)
             tls = {"port": self.given["tls_port"], "ca_file": self.given["tls_ca_file"]}
-            outcomes.update(greet_servers(self.given["tls_upstreams"], **tls))
+            outcomes.update(queries.greet_servers(self.given["tls_upstreams"], **tls))
             proof.require_answer(own, outcomes, name=question.name)
         if self.given["require_others"]:
-            named = proof.others(parse_name_servers(host.texts.get(sources.RESOLV_CONF, "")))
-            answers = ask_servers([(one, 53) for one in named], question=question, timeout_seconds=3)
+            named = proof.others(formats.parse_name_servers(host.texts.get(sources.RESOLV_CONF, "")))
+            answers = queries.ask_servers([(one, 53) for one in named], question=question, timeout_seconds=3)
             proof.require_other_answer(answers, name=question.name)
         memory = resolver.Memory(self.given["memory_file"], host.texts.get(self.given["memory_file"]))
         change = resolver.plan_resolver(host, policy=self.given["policy"], memory=memory, search=self.given["search"])
@@ -226,12 +229,16 @@ class OwnResolver:
 
     def _look(self) -> sources.HostFiles:
         texts, links = effects.read_texts(self.root, (*sources.PATTERNS, self.given["memory_file"]))
-        units = effects.units_in_use(self.root, (*sources.UNITS, *resolver.FOREIGN_UNITS, resolver.OWN_UNIT))
+        ports = resolver.own_ports(self.given["tls_local_port"])
+        units = effects.units_in_use(self.root, (*sources.UNITS, *resolver.FOREIGN_UNITS, *ports))
         host = sources.HostFiles(texts, links, effects.find_existing(self.root, sources.PROGRAMS), units.names)
+        shown = {unit: effects.listening_sockets(self.root, port=port) for unit, port in ports.items()}
+        sockets = {unit: formats.parse_listening(text) for unit, text in shown.items()}
         if self.given["require_port"]:
             resolver.require_no_foreign_unit(running=units.running, enabled=units.enabled)
-            sockets = parse_listening(effects.listening_sockets(self.root, port=53))
-            resolver.require_free_port(sockets, own_pid=units.running.get(resolver.OWN_UNIT), host=host)
+            resolver.require_free_ports(sockets, running=units.running, host=host)
+        if self.given["require_stubby"]:
+            resolver.require_stubby(sockets, running=units.running)
         return host
 
 
@@ -245,10 +252,11 @@ def main() -> None:
             "policy": {"type": "str", "choices": ["override", "report", "keep"], "default": "report"},
             "search": strings,
             "probe_name": {"type": "str", "default": "."},
-            **dict.fromkeys(("prove", "require_port", "require_upstreams", "require_others"), flag),
+            **dict.fromkeys(("prove", "require_port", "require_stubby", "require_upstreams", "require_others"), flag),
             "upstreams": strings,
             "tls_upstreams": {"type": "list", "elements": "dict", "default": [], "options": tls_options},
             "tls_port": {"type": "int", "default": 853},
+            "tls_local_port": {"type": "int", "default": 0},
             "tls_ca_file": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
             "memory_file": {"type": "path", "default": "/var/lib/privatespace/resolver.json"},
             "root": {"type": "path", "default": "/"},

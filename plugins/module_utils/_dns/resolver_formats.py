@@ -30,6 +30,7 @@ class Listening:
     address: str
     process: str
     pids: tuple[int, ...]
+    port: int = 53
 
 
 def is_true(value: str) -> bool:
@@ -120,9 +121,10 @@ def parse_listening(text: str) -> tuple[Listening, ...]:
         words = line.split()
         if len(words) > 5:
             owners = _OWNER.findall(line)
-            address = words[4].rpartition(":")[0].partition("%")[0].strip("[]")
+            name, _mark, port = words[4].rpartition(":")
+            address = name.partition("%")[0].strip("[]")
             pids = tuple(int(pid) for _process, pid in owners)
-            sockets.append(Listening(address, owners[0][0] if owners else "", pids))
+            sockets.append(Listening(address, owners[0][0] if owners else "", pids, int(port)))
     return tuple(sockets)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import fingerprint
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.dnsmasq_values import DNS_PORT
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_name
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import (
     Listening,
@@ -41,7 +42,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver
 OVERRIDE, REPORT, KEEP = "override", "report", "keep"
 WRITE, REMOVE, LINK, RELOAD = "write", "remove", "link", "reload"
 LOOPBACK = "127.0.0.1"
-OWN_UNIT = "privatespace-dnsmasq.service"
+OWN_UNIT, STUBBY_UNIT = "privatespace-dnsmasq.service", "privatespace-stubby.service"
 FOREIGN_UNITS = ("dnsmasq.service", "stubby.service")
 _EVERYWHERE = frozenset({"0.0.0.0", "*", "::", "127.0.0.1", "::1"})  # noqa: S104
 # Whoever has to read a drop-in before it holds.
@@ -124,10 +125,21 @@ def require_no_foreign_unit(*, running: Collection[str], enabled: Collection[str
             )
 
 
-def require_free_port(sockets: Sequence[Listening], *, own_pid: int | None, host: HostFiles) -> None:
-    """Refuse where anybody else has the port.
+def own_ports(tls_local_port: int) -> dict[str, int]:
+    """Our units with the ports on which they wait.
 
-    :param own_pid: The process of our own unit, if it runs.
+    :param tls_local_port: The one of stubby, or 0 where there is none.
+    """
+    return {OWN_UNIT: DNS_PORT, **({STUBBY_UNIT: tls_local_port} if tls_local_port else {})}
+
+
+def require_free_ports(
+    sockets: Mapping[str, Sequence[Listening]], *, running: Mapping[str, int], host: HostFiles
+) -> None:
+    """Refuse where anybody else has a port of ours.
+
+    :param sockets: Who listens on the port of each of our units.
+    :param running: The processes of units that run.
     :raises StateError: naming who has the port, and what frees it.
     """
     conflicts = find_stub_conflicts(host)
@@ -136,14 +148,30 @@ def require_free_port(sockets: Sequence[Listening], *, own_pid: int | None, host
             f"systemd-resolved listens where dnsmasq has to, by DNSStubListenerExtra in {', '.join(conflicts)}.",
             remedy="Take that line away, then: systemctl restart systemd-resolved",
         )
-    for socket in sockets:
-        if socket.address in _EVERYWHERE and own_pid not in socket.pids:
-            numbers = ", ".join(map(str, socket.pids))
-            who = f"'{socket.process}' (process {numbers})" if socket.process else "A process"
-            raise StateError(
-                f"{who} listens on {socket.address} port 53, where dnsmasq has to.",
-                remedy="Stop and disable it, or have it listen on other addresses.",
-            )
+    for unit, found in sockets.items():
+        for socket in found:
+            if socket.address in _EVERYWHERE and running.get(unit) not in socket.pids:
+                numbers = ", ".join(map(str, socket.pids))
+                who = f"'{socket.process}' (process {numbers})" if socket.process else "A process"
+                raise StateError(
+                    f"{who} listens on {socket.address} port {socket.port}, where {unit} has to.",
+                    remedy="Stop and disable it, or have it listen on other addresses.",
+                )
+
+
+def require_stubby(sockets: Mapping[str, Sequence[Listening]], *, running: Mapping[str, int]) -> None:
+    """Refuse where stubby does not wait for dnsmasq, which would ask whoever does in clear.
+
+    :param sockets: Who listens on the port of each of our units.
+    :param running: The processes of units that run.
+    :raises StateError: with the command that tells why.
+    """
+    found, pid = sockets.get(STUBBY_UNIT, ()), running.get(STUBBY_UNIT)
+    if not any(socket.address == LOOPBACK and pid in socket.pids for socket in found):
+        raise StateError(
+            f"{STUBBY_UNIT} does not listen where dnsmasq asks it.",
+            remedy=f"What it says: journalctl --unit={STUBBY_UNIT}",
+        )
 
 
 def plan_resolver(host: HostFiles, *, policy: str, memory: Memory, search: Sequence[str] = ()) -> Change[Step]:

@@ -23,7 +23,7 @@ class Asked(Protocol):
     def outcome(self, packet: bytes) -> str: ...
 
 
-def ask_server(address: str, *, port: int, question: Asked, timeout_seconds: float) -> str:
+def ask_server(address: str, *, port: int = 53, question: Asked, timeout_seconds: float) -> str:
     """Ask one name server over UDP, again every second until it answers.
 
     :returns: The outcome, ``no answer``, or why the question could not even be asked.

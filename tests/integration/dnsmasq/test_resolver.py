@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,8 @@ from integration.dnsmasq.resolvers import (
 from integration.run_module import RunModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_formats import parse_listening
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_plan import require_free_port
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_plan import OWN_UNIT as UNIT
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_plan import require_free_ports
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_sources import HostFiles
 
 LISTENING_SOCKETS = ("ss", "-H", "-l", "-n", "-p", "-t", "-u", "sport = :53")
@@ -67,7 +69,7 @@ def test_an_open_connection_over_tcp_does_not_make_dnsmasq_somebody_else(world: 
         finally:
             world.stop("held")
     assert any(len(one.pids) > 1 for one in sockets)
-    require_free_port(sockets, own_pid=pid, host=HostFiles({}))
+    require_free_ports({UNIT: sockets}, running={UNIT: pid}, host=HostFiles({}))
 
 
 def test_idle_connections_of_one_client_do_not_end_tcp_for_the_others(world: Resolvers) -> None:
@@ -205,3 +207,10 @@ def test_a_host_that_names_nobody_but_dnsmasq_does_not_give_it_up(tmp_path: Path
     (tmp_path / "etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
     given = {"policy": "keep", "root": str(tmp_path), "require_others": True}
     assert "names no server but dnsmasq" in run_module("gateway_resolver", given, fails=True)["msg"]
+
+
+def test_whoever_is_not_stubby_has_not_its_port(run_module: RunModule) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        given = {"tls_local_port": taken.getsockname()[1], "require_stubby": True}
+        told = run_module("gateway_resolver", given, check=True, fails=True)["msg"]
+        assert "privatespace-stubby.service does not listen where dnsmasq asks it" in told

@@ -18,10 +18,12 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_plan import (
     Memory,
     Step,
+    own_ports,
     plan_resolver,
     render_resolv_conf,
-    require_free_port,
+    require_free_ports,
     require_no_foreign_unit,
+    require_stubby,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_proof import (
     others,
@@ -36,6 +38,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver
 )
 
 RESOLV_CONF, MEMORY = "/etc/resolv.conf", "/var/lib/privatespace/resolver.json"
+DNSMASQ, STUBBY = "privatespace-dnsmasq.service", "privatespace-stubby.service"
 STUB = "../run/systemd/resolve/stub-resolv.conf"
 BEFORE = {RESOLV_CONF: "nameserver 127.0.0.53\n", "/etc/dhcpcd.enter-hook": "echo mine\n"}
 BEFORE_LINKS = {RESOLV_CONF: STUB}
@@ -181,27 +184,42 @@ def test_a_packages_own_resolver_is_refused_with_the_command(running: set[str], 
 @pytest.mark.parametrize("address", ["0.0.0.0", "*", "127.0.0.1", "::1", "::"])
 def test_whoever_else_has_the_port_is_named(address: str) -> None:
     with pytest.raises(StateError, match=r"'named' \(process 7\) listens on"):
-        require_free_port([Listening(address, "named", (7,))], own_pid=8, host=HostFiles({}))
+        require_free_ports({DNSMASQ: [Listening(address, "named", (7,))]}, running={DNSMASQ: 8}, host=HostFiles({}))
 
 
 def test_our_own_dnsmasq_and_the_stub_of_systemd_are_no_conflict() -> None:
     require_no_foreign_unit(running={"privatespace-dnsmasq.service"}, enabled=set())
     sockets = [Listening("127.0.0.1", "dnsmasq", (8,)), Listening("127.0.0.53", "systemd-resolve", (9,))]
-    require_free_port(sockets, own_pid=8, host=HostFiles({}))
+    require_free_ports({DNSMASQ: sockets}, running={DNSMASQ: 8}, host=HostFiles({}))
 
 
 def test_a_child_of_our_own_dnsmasq_that_answers_over_tcp_is_no_conflict() -> None:
     line = 'tcp LISTEN 0 32 127.0.0.1:53 0.0.0.0:* users:(("dnsmasq",pid=9,fd=6),("dnsmasq",pid=8,fd=6))'
-    require_free_port(parse_listening(line), own_pid=8, host=HostFiles({}))
+    require_free_ports({DNSMASQ: parse_listening(line)}, running={DNSMASQ: 8}, host=HostFiles({}))
     with pytest.raises(StateError, match=r"'dnsmasq' \(process 9, 8\) listens on"):
-        require_free_port(parse_listening(line), own_pid=7, host=HostFiles({}))
+        require_free_ports({DNSMASQ: parse_listening(line)}, running={DNSMASQ: 7}, host=HostFiles({}))
+
+
+def test_only_stubby_may_wait_where_dnsmasq_asks_it() -> None:
+    assert (own_ports(0), own_ports(5335)) == ({DNSMASQ: 53}, {DNSMASQ: 53, STUBBY: 5335})
+    lines = 'tcp LISTEN 0 9 127.0.0.1:5335 0.0.0.0:* users:(("{}",pid={},fd=3))'
+    own, other = parse_listening(lines.format("stubby", 8)), parse_listening(lines.format("unbound", 7))
+    require_free_ports({STUBBY: own}, running={STUBBY: 8}, host=HostFiles({}))
+    told = r"'unbound' \(process 7\) listens on 127\.0\.0\.1 port 5335, where privatespace-stubby\.service has to"
+    with pytest.raises(StateError, match=told):
+        require_free_ports({DNSMASQ: (), STUBBY: other}, running={}, host=HostFiles({}))
+    require_stubby({STUBBY: own}, running={STUBBY: 8})
+    # A unit that starts again and again has no process, or one without the socket.
+    for sockets, running in ((other, {}), (other, {STUBBY: 0}), (other, {STUBBY: 8}), ((), {STUBBY: 8}), ((), {})):
+        with pytest.raises(StateError, match="journalctl --unit=privatespace-stubby"):
+            require_stubby({STUBBY: sockets}, running=running)
 
 
 def test_a_second_stub_listener_is_refused_with_its_file() -> None:
     path = "/etc/systemd/resolved.conf"
     one = host({path: "[Resolve]\nDNSStubListenerExtra=0.0.0.0\n"}, {})
     with pytest.raises(StateError, match=re.escape(path)):
-        require_free_port([], own_pid=None, host=one)
+        require_free_ports({}, running={}, host=one)
 
 
 def test_a_question_and_its_answer() -> None:
