@@ -111,10 +111,16 @@ def intend(found: Found, last: State, *, now: float) -> Intent | None:
 
 
 def _is_unsure(found: Found, last: State, family: int) -> bool:
-    """Whether the source that could know did not answer; where nobody knows which one that is, any."""
+    """Whether the source that could know did not answer; where nobody knows which one that is, any that answers at all.
+
+    One that has failed for every family while another one answered is taken for one that is not there, such as
+    Amazon's metadata elsewhere.
+    """
     failed = {name for name, failed_family in found.failed if failed_family == family}
     knew = last.source.get(str(family))
-    return knew in failed if knew else bool(failed)
+    if knew:
+        return knew in failed
+    return any((name, other) not in found.failed for name in failed for other in FAMILIES)
 
 
 def with_kept(intent: Intent, present: Iterable[str]) -> tuple[str, ...]:

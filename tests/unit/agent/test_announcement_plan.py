@@ -57,6 +57,19 @@ def test_after_a_start_any_failure_keeps_a_family() -> None:
     assert intent.kept == {6}
 
 
+def test_a_source_that_is_not_there_keeps_nothing_unless_it_was_the_one_that_knew() -> None:
+    found = Found({4: (V4,)}, {4: "interface"}, failed=frozenset({("metadata", 4), ("metadata", 6)}))
+    after_a_start = intend(found, State(NAME), now=1000)
+    assert after_a_start is not None
+    assert after_a_start.none_since == {"6": 1000}
+    later = intend(found, State(NAME, none_since=after_a_start.none_since), now=1000 + PATIENCE_SECONDS)
+    assert later is not None
+    assert with_kept(later, (V4, V6)) == (V4,)
+    knew = intend(found, State(NAME, (V4, V6), {"6": "metadata"}), now=1e9)
+    assert knew is not None
+    assert knew.kept == {6}
+
+
 def test_a_clock_that_jumps_back_makes_nobody_wait_longer() -> None:
     intent = intend(FOUND4, State(NAME, (V4,), {"6": "interface"}, none_since={"6": 1e9}), now=1000)
     assert intent is not None
