@@ -11,9 +11,9 @@ from typing import Any, Callable, Union
 Named = Union[str, Mapping[str, Any]]
 
 
-def dns_records(wanted: Sequence[Named]) -> list[dict[str, Any]]:
+def dns_records(wanted: Sequence[Named], sets_of: str = "") -> list[dict[str, Any]]:
     """Records for dns_address; see the documentation of the filter."""
-    return [_record(one) for one in wanted]
+    return [_record({"name": sets_of, "set_identifier": one} if sets_of else one) for one in wanted]
 
 
 def _record(wanted: Named) -> dict[str, Any]:

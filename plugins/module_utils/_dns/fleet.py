@@ -63,15 +63,16 @@ def plan_fleet(
 
     :param members: The gateways that were to be asked in this run; the facts of one that was not reached are empty.
     :param weighted: One weighted record set for each gateway, as Route 53 has them, instead of one for all.
-    :param others: The addresses of the gateways that this run is not about: what the name shows of them stays.
+    :param others: The addresses of the gateways that this run is not about: what the name shows of them stays. With
+        weights those of their sets.
     :param present: What the name shows now.
     :raises StateError: nobody would be left, and everybody would be locked out.
     """
     left_out = {gateway: reason for gateway, facts in members.items() if (reason := judge_member(facts))}
     healthy = [gateway for gateway in members if gateway not in left_out]
     of_others = {one for some in (others or {}).values() for one in some}
-    kept = [one for one in present if one in of_others]
-    if not healthy and (weighted or not kept):
+    kept = sorted(of_others) if weighted else [one for one in present if one in of_others]
+    if not healthy and not kept:
         why = "; ".join(f"{gateway}: {reason}" for gateway, reason in left_out.items())
         raise StateError(
             f"No gateway is fit for {name}, so its record stays as it is and may lead nowhere ({why}).",
@@ -105,7 +106,8 @@ def render_report(
 
     :param gateways: With ``gateway``, ``name`` and ``addresses``.
     :param outcome: What ``dns_address`` returned.
-    :param fleet: What :func:`plan_fleet` returned, with ``changed`` and ``verified``.
+    :param fleet: What :func:`plan_fleet` returned, with ``changed``, ``verified``, and ``before``: the addresses that
+        the name showed.
     """
     changed = set(outcome.get("changed_names") or ())
     widest = max((len(one["name"]) for one in gateways), default=0)
@@ -117,9 +119,11 @@ def render_report(
     lines += [f"{gateway} was not reached: its record stays as it is" for gateway in not_reached]
     if fleet:
         state = "changed" if fleet.get("changed") else "unchanged"
-        shown = sorted({address for record in fleet["records"] for address in record.get("addresses", ())})
+        shown = canonical(address for record in fleet["records"] for address in record.get("addresses", ()))
         lines.append(f"{fleet['name']}  {state}  {', '.join(shown)}  (all healthy gateways)")
         lines += [f"  without {gateway}: {reason}" for gateway, reason in fleet["left_out"].items()]
+        left = [one for one in fleet.get("before") or () if one not in shown]
+        lines += [f"  left the fleet: {', '.join(left)}"] if left else []
     if outcome.get("verified"):
         lines.append(f"The name servers answered right after {float(outcome.get('seconds') or 0):.1f} s.")
     return lines

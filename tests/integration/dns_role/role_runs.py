@@ -75,3 +75,9 @@ def failed(done: CompletedProcess[str]) -> str:
     assert done.returncode != 0, done.stdout + done.stderr
     # Long messages are broken into lines by some versions.
     return " ".join((done.stdout + done.stderr).split())
+
+
+def role_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of the module as the role has them."""
+    route53 = ("zone_id", "access_key", "secret_key", "endpoint_url")
+    return {f"dns_{'route53_' if name in route53 else ''}{name}": value for name, value in options.items()}

@@ -6,21 +6,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from integration.dns import amazon as amazon_server
 from integration.dns import name_server
 from integration.dns.name_server import ZONE
 from integration.dns.runs import have, have_all
-from integration.dns_role.role_runs import Role, succeeded
+from integration.dns_role.role_runs import Role, role_options, succeeded
 
 FLEET = "vpn.removed.example"
-
-
-def role_options(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of the module as the role has them."""
-    route53 = ("zone_id", "access_key", "secret_key", "endpoint_url")
-    return {f"dns_{'route53_' if name in route53 else ''}{name}": value for name, value in options.items()}
 
 
 def test_what_is_ours_goes_and_what_is_somebody_elses_is_told(tmp_path: Path) -> None:

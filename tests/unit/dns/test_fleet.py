@@ -78,6 +78,21 @@ def test_weighted_sets_are_one_for_each_gateway() -> None:
     ]
 
 
+def test_a_gateway_leaves_the_weighted_name_while_others_are_in_it() -> None:
+    members = {"a": member("192.0.2.1", maintenance=True)}
+    plan = dns_fleet(members, NAME, 60, weighted=True, others={f"{NAME} (b)": ["192.0.2.2"]})
+    assert plan["records"] == [{"name": NAME, "ttl": 60, "set_identifier": "a", "state": "absent"}]
+    with pytest.raises(AnsibleFilterError, match="a: it is in maintenance"):
+        # A record of all gateways is no share of another one.
+        dns_fleet(members, NAME, 60, weighted=True, others={f"{NAME} (b)": []})
+
+
+def test_a_report_names_the_addresses_that_leave_the_fleet() -> None:
+    plan = {**dns_fleet({"a": member("192.0.2.1")}, NAME, 60), "changed": True, "before": ["192.0.2.1", "192.0.2.2"]}
+    assert dns_report([], {}, fleet=plan)[1:] == ["  left the fleet: 192.0.2.2"]
+    assert dns_report([], {}, fleet={**plan, "before": ["192.0.2.1"]})[1:] == []
+
+
 def test_names_are_those_of_the_authority_or_of_the_inventory() -> None:
     hostvars: dict[str, dict[str, Any]] = {"a": {"dns_label": "ely"}, "b": {"dns_label": "bath"}, "c": {}}
     found = dns_names(["a", "b", "c"], hostvars, {"a": "york.example.net"}, "Example.NET.")
@@ -107,9 +122,8 @@ def test_records_are_gateways_and_names_to_be_removed() -> None:
         {"name": "ely.example.net", "addresses": ["192.0.2.1"]},
         {"name": "bath.example.net", "state": "absent"},
     ]
-    assert dns_records([{"name": NAME, "set_identifier": "a"}]) == [
-        {"name": NAME, "set_identifier": "a", "state": "absent"}
-    ]
+    share = {"name": NAME, "set_identifier": "a"}
+    assert dns_records([share]) == dns_records(["a"], sets_of=NAME) == [{**share, "state": "absent"}]
 
 
 SETTINGS: dict[str, Any] = {
