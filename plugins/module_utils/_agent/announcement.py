@@ -112,19 +112,8 @@ class Announcement:
         key = RecordKey(self.settings.name)
         present = provider.read([key], marker=True)[key]
         wanted = canonical(with_kept(intent, present.addresses))
-        self._refuse_foreign(present, wanted)
+        _refuse_foreign(present, wanted, self.last)
         return WantedName(key.name, wanted, self.settings.ttl, overwrite=True)
-
-    def _refuse_foreign(self, present: NameState, wanted: Sequence[str]) -> None:
-        """A name that the controller has not claimed yet, and that shows what this gateway never wrote, is not ours."""
-        ours = {*self.last.addresses, *wanted}
-        if present.marked or (not present.other_types and ours.issuperset(present.addresses)):
-            return
-        shown = ", ".join((*present.addresses, *present.other_types))
-        raise ForeignRecordError(
-            f"{present.name} is somebody else's, or was not claimed: it shows {shown}. It was left alone.",
-            remedy="If it is this gateway's, the playbook dns_update claims it; else give the gateway another name.",
-        )
 
     def _is_served(self, wanted: tuple[str, ...]) -> bool:
         last = self.last
@@ -146,6 +135,21 @@ class Announcement:
             addresses=state.wanted if written else state.addresses,
             changed_at=self.now if written else state.changed_at,
         )
+
+
+def _refuse_foreign(present: NameState, wanted: Sequence[str], last: State) -> None:
+    """A name that the controller has not claimed yet, and that shows what this gateway never wrote, is not ours.
+
+    :raises ForeignRecordError: it is like that.
+    """
+    ours = {*last.addresses, *wanted}
+    if present.marked or (not present.other_types and ours.issuperset(present.addresses)):
+        return
+    shown = ", ".join((*present.addresses, *present.other_types))
+    raise ForeignRecordError(
+        f"{present.name} is somebody else's, or was not claimed: it shows {shown}. It was left alone.",
+        remedy="If it is this gateway's, the playbook dns_update claims it; else give the gateway another name.",
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -212,8 +216,12 @@ def _preview(settings: AnnouncementSettings, last: State, *, now: float) -> list
         return [*lines, "  No public address was found: the record would stay as it is."]
     provider = open_provider(settings.provider)
     key = RecordKey(settings.name)
-    present = provider.read([key], marker=False)[key]
+    present = provider.read([key], marker=True)[key]
     wanted = canonical(with_kept(intent, present.addresses))
+    try:
+        _refuse_foreign(present, wanted, last)
+    except ForeignRecordError as error:
+        return [*lines, f"  ! {error}"]
     lifetimes = {ttl for ttl in (present.ttl_a, present.ttl_aaaa) if ttl is not None}
     shown = ", ".join(present.addresses) or "nothing"
     if present.addresses == wanted and lifetimes <= {settings.ttl}:

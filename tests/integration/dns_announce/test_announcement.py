@@ -70,13 +70,18 @@ def test_somebody_who_changes_the_record_is_corrected(gateway: Gateway, service:
 
 
 def test_what_somebody_else_has_at_its_name_is_left_alone_until_it_is_claimed(
-    gateway: Gateway, service: Service, bind: NameServer
+    gateway: Gateway, service: Service, bind: NameServer, capsys: Captured
 ) -> None:
     have(bind.options(), "ely", "192.0.2.66", claim=False)
     assert announced(gateway, service, V4) == 1
     assert bind.ask("ely") == ["192.0.2.66"]
     assert "somebody else's" in gateway.state["problem"]
     assert "dns_update" in gateway.state["problem"]
+    capsys.readouterr()
+    assert gateway.run("--check") == 0
+    told = capsys.readouterr().out
+    assert "somebody else's" in told
+    assert "would be changed" not in told
     have(bind.options(), "ely", "192.0.2.66")
     assert gateway.run("--now") == 0
     assert (bind.ask("ely"), gateway.state["problem"]) == ([V4], "")
