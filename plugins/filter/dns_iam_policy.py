@@ -10,13 +10,14 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_zone
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.iam_policy import build_iam_policy
 
 
 def dns_iam_policy(name: str, zone: str, zone_id: str, partition: str = "aws") -> dict[str, Any]:
     """The IAM policy of a gateway that keeps its own record in Route 53; see the documentation of the filter."""
     try:
-        return build_iam_policy(name, zone=zone, zone_id=zone_id, partition=partition)
+        return build_iam_policy(name, zone=parse_zone(zone), zone_id=zone_id, partition=partition)
     except CollectionError as error:
         raise AnsibleFilterError(f"dns_iam_policy: {error}") from error
 

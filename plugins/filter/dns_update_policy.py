@@ -11,13 +11,14 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_zone
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.update_policy import render_update_policy
 
 
 def dns_update_policy(names: Sequence[str], zone: str, controller_key: str = "") -> str:
     """What BIND lets the gateways change in a zone; see the documentation of the filter."""
     try:
-        return render_update_policy(names, zone=zone, controller_key=controller_key)
+        return render_update_policy(names, zone=parse_zone(zone), controller_key=controller_key)
     except CollectionError as error:
         raise AnsibleFilterError(f"dns_update_policy: {error}") from error
 

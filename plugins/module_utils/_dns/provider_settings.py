@@ -108,17 +108,25 @@ def _rfc2136(raw: Mapping[str, Any], port: int, zone: str) -> dict[str, Any]:
     servers = tuple(_parse_server(one, port) for one in raw.get("servers") or ())
     if not servers:
         raise InputError("There is no name server to send updates to.", remedy="Give the zone's primary in 'servers'.")
-    name, algorithm = raw.get("key_name") or "", raw.get("key_algorithm") or ALGORITHMS[0]
-    if not _KEY_NAME.fullmatch(name):
-        raise InputError(f"The name of the TSIG key is missing or wrong: '{shown(name)}'.", remedy="Give 'key_name'.")
+    name, algorithm = parse_key_name(raw.get("key_name") or ""), raw.get("key_algorithm") or ALGORITHMS[0]
     if algorithm not in ALGORITHMS:
         raise InputError(f"The algorithm '{shown(str(algorithm))}' is none of {', '.join(ALGORITHMS)}.")
     return {
         "servers": servers,
-        "key_name": name.lower().rstrip("."),
+        "key_name": name,
         "key_secret": _parse_secret(raw.get("key_secret") or ""),
         "key_algorithm": algorithm,
     }
+
+
+def parse_key_name(name: str) -> str:
+    """The name of a TSIG key, which may hold underscores; in lower case, without a dot at its end.
+
+    :raises InputError: it is missing or wrong.
+    """
+    if not _KEY_NAME.fullmatch(name):
+        raise InputError(f"The name of the TSIG key is missing or wrong: '{shown(name)}'.", remedy="Give 'key_name'.")
+    return name.lower().rstrip(".")
 
 
 def _parse_secret(secret: str) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_name, parse_name_in_zone
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_name_in_zone
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.provider_settings import parse_key_name
 
 HEADING = "# Managed by Ansible (privatespace.gateway.dns)\n"
 
@@ -20,11 +21,11 @@ def render_update_policy(names: Iterable[str], *, zone: str, controller_key: str
 
     :param names: Of the gateways, in full; the key of a gateway bears the same name.
     :param controller_key: The key that may change everything in the zone; empty where there is none.
-    :raises InputError: a name is outside the zone, or no name.
+    :raises InputError: a name is outside the zone, or no name; the name of the key is none.
     """
     rules = []
     if controller_key:
-        rules.append(f"\tgrant {parse_name(controller_key, what='The key of the controller')}. zonesub ANY;")
+        rules.append(f"\tgrant {parse_key_name(controller_key)}. zonesub ANY;")
     own = sorted({parse_name_in_zone(one, zone, what="The name of a gateway") for one in names})
     rules += [f"\tgrant {name}. name {name}. A AAAA;" for name in own]
     if not rules:

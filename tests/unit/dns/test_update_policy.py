@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.privatespace.gateway.plugins.filter.dns_iam_policy import dns_iam_policy
+from ansible_collections.privatespace.gateway.plugins.filter.dns_update_policy import dns_update_policy
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.update_policy import render_update_policy
 
@@ -32,5 +34,17 @@ def test_nobody_may_change_anything_where_nobody_is_known() -> None:
 def test_a_name_that_would_grant_more_is_refused(name: str) -> None:
     with pytest.raises(InputError):
         render_update_policy([name], zone="example.net")
-    with pytest.raises(InputError):
-        render_update_policy([], zone="example.net", controller_key=f"{name}_")
+
+
+@pytest.mark.parametrize("key", ["*", "controller. zonesub ANY; grant x", 'x"', "x;", "x\n", "x{", "x" * 300])
+def test_the_name_of_a_key_that_would_grant_more_is_refused(key: str) -> None:
+    with pytest.raises(InputError, match="name of the TSIG key"):
+        render_update_policy([], zone="example.net", controller_key=key)
+
+
+def test_zones_and_keys_are_taken_as_everywhere() -> None:
+    text = dns_update_policy(["ely.example.net"], "Example.NET.", "Ansible_Controller.")
+    assert "grant ansible_controller. zonesub ANY;" in text
+    assert "grant ely.example.net. name ely.example.net. A AAAA;" in text
+    policy = dns_iam_policy("ely.example.net", "Example.NET.", "Z1")
+    assert policy == dns_iam_policy("ely.example.net", "example.net", "Z1")
