@@ -62,6 +62,7 @@ class Role:
             "all": {"vars": settings},
             "authority": {"hosts": {"ca": local()}},
             "gateways": {"hosts": gateways},
+            "servers": {"hosts": {"ns": local()}},
         }
         return run_playbook(self.folder, plays, inventory, *flags)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,13 @@ def test_policies_for_amazon_need_the_zone_and_say_so(role: Role) -> None:
     role.gateways["gw1"] = {"dns_announce": False}
     role.shared["dns_route53_zone_id"] = ""
     assert "dns_route53_zone_id is empty" not in succeeded(role.run("policy"))
+
+
+def test_a_name_server_keeps_the_keys_where_the_controller_keeps_no_files(role: Role) -> None:
+    there = role.folder / "there"
+    role.shared = {"dns_policy_host": "ns", "dns_policy_host_folder": str(there), "dns_policy_command": ["true"]}
+    succeeded(role.run("policy"))
+    before = (there / "keys.conf").read_text()
+    shutil.rmtree(role.policies)
+    assert "is known" not in succeeded(role.run("policy", "--limit", "ca,gw1"))
+    assert (there / "keys.conf").read_text() == before == (role.policies / "keys.conf").read_text()
