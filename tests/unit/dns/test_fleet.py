@@ -34,6 +34,14 @@ def member(*addresses: str, **more: Any) -> dict[str, Any]:
         (member("192.0.2.1", listeners=None), "it was not reached"),
         (member("192.0.2.1", maintenance=True), "it is in maintenance"),
         (member(), "it has no address"),
+        (
+            member(
+                "192.0.2.1",
+                listeners=[{"name": "udp", "state": "answered"}, {"name": "udp-old", "state": "not_running"}],
+                expected_listeners=["udp"],
+            ),
+            "",
+        ),
         (member("192.0.2.1", listeners=[], expected_listeners=[]), "no listener runs"),
         (member("192.0.2.1", listeners=[{"name": "udp", "state": "answered"}]), "listener tcp does not answer"),
         (
