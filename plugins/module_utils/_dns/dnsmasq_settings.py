@@ -101,13 +101,6 @@ class Resolver:
     folder: str
     state_folder: str
 
-    @property
-    def own_domains(self) -> tuple[str, ...]:
-        """Domains that no blocklist may take away."""
-        split = [zone for domain in self.domains for zone in domain.zones]
-        own = ([self.local_domain] if self.local_domain else []) + split + [host.name for host in self.hosts]
-        return tuple(dict.fromkeys(own))
-
 
 def parse_resolver(raw: Mapping[str, Any]) -> Resolver:
     """Check what a configuration is to be made of.
