@@ -21,6 +21,7 @@ from pathlib import Path
 import yaml
 
 from privatespace_lab import topology
+from privatespace_lab.acme import write_acme_certificate
 from privatespace_lab.engine import STATE, LabError, podman, run, say, write_text
 from privatespace_lab.image import Recipe, ensure_images, load_recipe
 from privatespace_lab.topology import NETWORKS, Action, Actual, Host, hosts_of
@@ -111,6 +112,8 @@ def _write_access(instance: str) -> None:
         write_text(own / "hsm-pin", f"{secrets.randbelow(10**8):08d}\n", mode=0o600)
     if not (own / "dns-key").is_file():
         write_text(own / "dns-key", base64.b64encode(secrets.token_bytes(32)).decode() + "\n", mode=0o600)
+    if any(host.name == "nameserver" for host in hosts):
+        write_acme_certificate(own / "acme-ca.pem", own / "hosts" / "nameserver")
     public_keys = {name: path.with_suffix(".pub").read_text() for name, path in keys.items() if name}
     write_text(own / "known_hosts", topology.render_known_hosts(instance, public_keys))
     write_text(own / "ssh_config", topology.render_ssh_config(instance, STATE, _control_folder()))
@@ -203,6 +206,8 @@ def _seed(instance: str, host: Host) -> bytes:
         secret = (own / "dns-key").read_text().strip()
         texts = topology.render_name_service(instance, secret, machine_resolver)
         files |= {name: (text, 0o640 if "privatespace/" in name else 0o644) for name, text in texts.items()}
+        files |= {f"etc/lab-acme/{name}": ((key.parent / name).read_text(), 0o600) for name in ("acme.crt", "acme.key")}
+        files["etc/lab-acme/ca.pem"] = ((own / "acme-ca.pem").read_text(), 0o644)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         # The image has no package lists; without an old date on their folder, apt would take them for just read.

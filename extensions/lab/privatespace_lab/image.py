@@ -40,17 +40,50 @@ APT_SETTINGS = re.compile(r"Acquire::(https?::|Check-|Retries|ForceIPv)")
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what an image holds: files by path inside the image, package sources, and the hash of it all."""
+    """All that decides what an image holds: files by path inside the image, package sources, and hashes by flavour."""
 
     suite: str
     sources: str
     apt_settings: str
     files: Mapping[str, bytes]
-    digest: str
+    digests: Mapping[str, str]
 
     def image(self, flavour: str) -> str:
         """Name of an image in the engine's store."""
-        return f"localhost/psg-lab-{flavour}:{self.suite}-{self.digest}"
+        return f"localhost/psg-lab-{flavour}:{self.suite}-{self.digests[flavour]}"
+
+    @property
+    def digest(self) -> str:
+        """The hash of all images together."""
+        return hash_content(*sorted(self.digests.items()))
+
+
+def hash_content(*content: object) -> str:
+    """A short name for plain values."""
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+
+
+def _split_stages(recipe: str) -> list[tuple[str, str, str]]:
+    """The stages of a Containerfile as name, parent and text; the first stands on the base image."""
+    parts = re.split(r"^FROM (\S+) AS (\w+)\n", recipe, flags=re.MULTILINE)[1:]
+    return [
+        (name, "base" if parent == "${BASE}" else parent, text)
+        for parent, name, text in zip(parts[::3], parts[1::3], parts[2::3])
+    ]
+
+
+def hash_flavours(base: str, recipe: str, files: Mapping[str, bytes]) -> dict[str, str]:
+    """Hash of every image: a host is made again for a change of its own image, or of one that it is built upon.
+
+    :param base: The hash of the base image.
+    :param recipe: The text of the Containerfile.
+    :param files: What lies beside it, by path; the first folder is a flavour.
+    """
+    digests = {"base": base}
+    for name, parent, text in _split_stages(recipe):
+        own = sorted((path, content) for path, content in files.items() if path.split("/")[0] == name)
+        digests[name] = hash_content(digests[parent], text, own)
+    return digests
 
 
 def render_sources(lines: Iterable[str], machine_suite: str, suite: str) -> str:
@@ -91,17 +124,16 @@ def load_recipe(suite: str) -> Recipe:
     files["etc/pip.conf"] = render_pip_config(run(["pip", "config", "list"]).stdout.decode()).encode()
     for path in sorted(CERTIFICATES.glob("**/*.crt")):
         files[f"{CERTIFICATES}/{path.name}".lstrip("/")] = path.read_bytes()
-    content = (sources, apt_settings, sorted(files.items()), _bootstrap_command(suite, Path("work")), IMAGE_CHANGES)
-    digest = hashlib.sha256(repr(content).encode())
-    for path in sorted(RECIPE.rglob("*")):
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return Recipe(suite, sources, apt_settings, files, digest.hexdigest()[:12])
+    bootstrap = _bootstrap_command(suite, Path("work"))
+    digest = hash_content(sources, apt_settings, sorted(files.items()), bootstrap, IMAGE_CHANGES)
+    beside = {str(path.relative_to(RECIPE)): path.read_bytes() for path in RECIPE.rglob("*") if path.is_file()}
+    digests = hash_flavours(digest, (RECIPE / "Containerfile").read_text(), beside)
+    return Recipe(suite, sources, apt_settings, files, digests)
 
 
 def ensure_images(recipe: Recipe) -> None:
-    """Have the images of a suite in the store: from the store, the cache, or built (about a minute and a half)."""
-    if all(run(["podman", "image", "exists", recipe.image(each)], check=False).returncode == 0 for each in FLAVOURS):
+    """Have the images of a suite in the store: from the store, the cache, or built (about two minutes)."""
+    if all(_exists(recipe.image(each)) for each in FLAVOURS):
         return
     cache = Path(os.environ.get("PRIVATESPACE_LAB_CACHE") or STATE / "images")
     cache.mkdir(parents=True, exist_ok=True)
@@ -111,6 +143,10 @@ def ensure_images(recipe: Recipe) -> None:
             _build(recipe)
             _save(recipe, archive)
     _remove_old(recipe, archive)
+
+
+def _exists(image: str) -> bool:
+    return run(["podman", "image", "exists", image], check=False).returncode == 0
 
 
 def _load(archive: Path) -> bool:
@@ -128,8 +164,23 @@ def _load(archive: Path) -> bool:
 
 
 def _build(recipe: Recipe) -> None:
-    """Bootstrap the base image, then add the layers of the hosts that no role manages."""
+    """Bootstrap the base image, then add the layers of the hosts that no role manages; what is there stays."""
     (STATE / "log").mkdir(parents=True, exist_ok=True)
+    if not _exists(recipe.image("base")):
+        _build_base(recipe)
+    for flavour in FLAVOURS[1:]:
+        if _exists(recipe.image(flavour)):
+            continue
+        command = [
+            *("podman", "build", "--isolation=chroot", "--network=host", f"--target={flavour}"),
+            *(f"--build-arg=BASE={recipe.image('base')}", f"--tag={recipe.image(flavour)}"),
+            *(f"--file={RECIPE / 'Containerfile'}", str(RECIPE)),
+        ]
+        _run_logged(command, f"image-{flavour}.log")
+
+
+def _build_base(recipe: Recipe) -> None:
+    """Bootstrap the base image."""
     with tempfile.TemporaryDirectory(dir=STATE) as folder:
         work = Path(folder)
         tree = work / "tree"
@@ -141,13 +192,6 @@ def _build(recipe: Recipe) -> None:
         (work / "apt.conf").write_text(recipe.apt_settings)
         _run_logged(_bootstrap_command(recipe.suite, work), "image-base.log")
         podman("import", "--quiet", *IMAGE_CHANGES, str(work / "base.tar"), recipe.image("base"))
-    for flavour in FLAVOURS[1:]:
-        command = [
-            *("podman", "build", "--isolation=chroot", "--network=host", f"--target={flavour}"),
-            *(f"--build-arg=BASE={recipe.image('base')}", f"--tag={recipe.image(flavour)}"),
-            *(f"--file={RECIPE / 'Containerfile'}", str(RECIPE)),
-        ]
-        _run_logged(command, f"image-{flavour}.log")
 
 
 def _bootstrap_command(suite: str, work: Path) -> list[str]:

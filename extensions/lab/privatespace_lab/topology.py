@@ -54,6 +54,9 @@ HOSTS = (
 # The zone of the gateways' names, and the key with which the controller writes in it.
 ZONE = "lab.example"
 CONTROLLER_KEY = "controller"
+# The certificate authority for web pages, on the name server's host; its own HTTPS certificate is from acme-ca.pem.
+ACME_NAME = "acme.outside.example"
+ACME_PORT = 14000
 BENCH_GATEWAYS = 10
 # The instance of the benchmark `converge`: many gateways, and nobody who uses them.
 BENCH_HOSTS = (
@@ -244,7 +247,9 @@ def render_name_service(instance: str, secret: str, machine_resolver: str) -> di
         "etc/bind/privatespace/keys.conf": "# The keys of the gateways are not known yet.\n",
         "etc/bind/privatespace/policy.conf": f"update-policy {{ grant {CONTROLLER_KEY} zonesub ANY; }};\n",
         f"var/lib/bind/{ZONE}": _zone_file(ZONE, f"ns IN A {own}", f"ns IN AAAA {nameserver_address6(instance)}"),
-        "etc/bind/lab/outside.example": _zone_file("outside.example", f"ns IN A {own}", f"www IN A {own}"),
+        "etc/bind/lab/outside.example": _zone_file(
+            "outside.example", *(f"{name} IN A {own}" for name in ("ns", "www", "acme"))
+        ),
         "etc/bind/lab/internet.lab": _zone_file(
             "internet.lab", f"ns IN A {own}", f"@ IN A {beyond}", f"www IN A {beyond}"
         ),
@@ -293,7 +298,7 @@ def inventory_name(host: Host) -> str:
 
 
 def _group_variables(instance: str, state: Path) -> dict[str, dict[str, Any]]:
-    """What an administrator would set for a group: the token's PIN, and where gateways ask for names."""
+    """What an administrator would set for a group: the token's PIN, where gateways ask for names and certificates."""
     pin = state / instance / "hsm-pin"
     return {
         "authority": {
@@ -309,6 +314,10 @@ def _group_variables(instance: str, state: Path) -> dict[str, dict[str, Any]]:
                 "dnsmasq_probe_name": "www.outside.example",
                 # All addresses of the lab are private, and perhaps that of the machine's package mirror, too.
                 "dnsmasq_rebind_protection": False,
+                "acme_enabled": True,
+                "acme_directory": f"https://{ACME_NAME}:{ACME_PORT}/dir",
+                "acme_ca_bundle": str(state / instance / "acme-ca.pem"),
+                "portal_company": "Lab",
             }
         ),
     }

@@ -9,7 +9,8 @@ import ipaddress
 from pathlib import Path
 
 import pytest
-from privatespace_lab import image, topology
+from cryptography import x509
+from privatespace_lab import acme, image, topology
 from privatespace_lab.topology import HOSTS, NETWORKS, Action, Actual
 
 BY_NAME = {host.name: host for host in HOSTS}
@@ -97,6 +98,52 @@ def test_what_lies_beyond_the_gateways_is_not_told_to_users() -> None:
     )
     assert [name for name, text in files.items() if "c2VjcmV0" in text] == ["etc/bind/privatespace/controller.key"]
     assert topology.render_resolver("demo", BY_NAME["alice"], "nameserver 192.0.2.1\n") == "nameserver 10.87.1.53\n"
+
+
+def test_gateways_know_where_certificates_for_web_pages_come_from() -> None:
+    gateways = topology.build_inventory("test", Path("/state"))["all"]["children"]["gateways"]["vars"]
+    assert gateways["acme_directory"] == "https://acme.outside.example:14000/dir"
+    assert gateways["acme_ca_bundle"] == "/state/test/acme-ca.pem"
+    zone = topology.render_name_service("test", "", "")["etc/bind/lab/outside.example"]
+    assert "\nacme IN A 10.86.1.53\n" in zone
+    assert (
+        "acme_enabled" not in topology.build_inventory("bench", Path("/state"))["all"]["children"]["gateways"]["vars"]
+    )
+
+
+def test_a_change_of_one_image_leaves_the_hosts_with_another_alone() -> None:
+    recipe = "FROM ${BASE} AS client\nRUN one\nFROM client AS internet\nRUN two\nFROM client AS nameserver\nRUN three\n"
+    files = {"Containerfile": recipe.encode(), "internet/page": b"1", "nameserver/zone": b"1"}
+    before = image.hash_flavours("0", recipe, files)
+    assert set(before) == {"base", "client", "internet", "nameserver"}
+
+    def changed(base: str, text: str, more: dict[str, bytes]) -> set[str]:
+        return {
+            name for name, digest in image.hash_flavours(base, text, files | more).items() if digest != before[name]
+        }
+
+    assert changed("0", recipe, {"nameserver/zone": b"2"}) == {"nameserver"}
+    assert changed("0", recipe, {"nameserver/more": b""}) == {"nameserver"}
+    assert changed("0", recipe.replace("two", "2"), {}) == {"internet"}
+    assert changed("0", recipe.replace("one", "1"), {}) == {"client", "internet", "nameserver"}
+    assert changed("1", recipe, {}) == set(before)
+
+
+def test_the_certificate_authority_for_web_pages_has_a_certificate_of_its_own(tmp_path: Path) -> None:
+    ca_file, folder = tmp_path / "demo" / "acme-ca.pem", tmp_path / "demo" / "hosts"
+    acme.write_acme_certificate(ca_file, folder)
+    ca = x509.load_pem_x509_certificate(ca_file.read_bytes())
+    own = x509.load_pem_x509_certificate((folder / "acme.crt").read_bytes())
+    own.verify_directly_issued_by(ca)
+    names = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "acme.outside.example" in names.get_values_for_type(x509.DNSName)
+    assert (folder / "acme.key").stat().st_mode & 0o777 == 0o600
+    before = (folder / "acme.crt").read_bytes()
+    acme.write_acme_certificate(ca_file, folder)
+    assert (folder / "acme.crt").read_bytes() == before
+    ca_file.unlink()
+    acme.write_acme_certificate(ca_file, folder)
+    assert (folder / "acme.crt").read_bytes() != before
 
 
 def test_only_networks_without_a_way_out_carry_ipv6() -> None:
