@@ -1,7 +1,10 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that writes the state of this gateway for Prometheus: ``metrics PATH``."""
+"""The program that writes the state of this gateway for Prometheus: ``metrics PATH [PUBLIC]``.
+
+PUBLIC is what everybody may know of it, for the gateway's web pages. It is written where its folder is.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import write_atomic
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.metrics import render_metrics
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.public_status import render_public_status
 
 # Another program's file, read by another user.
 MODE = 0o644
@@ -26,8 +30,8 @@ def main(arguments: Sequence[str], *, question: Question | None = None) -> int:
 
     A file is written in any case: one that says that nothing could be read is what an alarm needs.
     """
-    if len(arguments) != 1:
-        sys.stderr.write("usage: metrics PATH\n")
+    if len(arguments) not in (1, 2):
+        sys.stderr.write("usage: metrics PATH [PUBLIC]\n")
         return 2
     asked = question or Question(timeout_seconds=PATIENCE_SECONDS, answers_required=False)
     state, problem = None, ""
@@ -35,10 +39,21 @@ def main(arguments: Sequence[str], *, question: Question | None = None) -> int:
         state = gather_gateway(asked)
     except CollectionError as error:
         problem = str(error)
-    try:
-        write_atomic(Path(arguments[0]), render_metrics(state, now=epoch_seconds()).encode(), mode=MODE)
-    except CollectionError as error:
-        problem = str(error)
+    now = epoch_seconds()
+    contents = {Path(arguments[0]): render_metrics(state, now=now)}
+    if len(arguments) > 1 and Path(arguments[1]).parent.is_dir():
+        contents[Path(arguments[1])] = render_public_status(state, now=now)
+    found = [_write(path, content) for path, content in contents.items()]
+    problem = next(filter(None, found), problem)
     if problem:
         sys.stderr.write(f"{problem}\n")
     return 1 if problem else 0
+
+
+def _write(path: Path, content: str) -> str:
+    """Write a file; returns what went wrong."""
+    try:
+        write_atomic(path, content.encode(), mode=MODE)
+    except CollectionError as error:
+        return str(error)
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -146,3 +147,14 @@ sys.stdout.buffer.write(held.recv(64))
 sys.stdout.flush()
 sys.stdin.read()
 """
+
+
+def test_what_everybody_may_know_is_written_where_web_pages_show_it(vpn: Vpn, tmp_path: Path) -> None:
+    public = tmp_path / "web" / "status.json"
+    arguments = [str(tmp_path / "privatespace.prom"), str(public)]
+    assert metrics.main(arguments, question=question(vpn)) == 0
+    assert not public.parent.exists()
+    public.parent.mkdir()
+    assert metrics.main(arguments, question=question(vpn)) == 0
+    assert json.loads(public.read_text())["status"] == "ok"
+    assert public.stat().st_mode & 0o777 == 0o644
