@@ -18,9 +18,9 @@ OWN = "ansible_collections.privatespace.gateway.plugins."
 UTILS = f"{OWN}module_utils."
 CORE, PKI, HSM, STORE = "_core", "_pki", "_hsm", "_store"
 OPENVPN, DNS, DIAGNOSIS, HOST, MODULE = "_openvpn", "_dns", "_diagnosis", "_host", "_module"
-AGENT = "_agent"
-DOMAIN = frozenset({PKI, HSM, STORE, OPENVPN, DNS, DIAGNOSIS})
-PURE = frozenset({CORE, PKI, OPENVPN, DNS, DIAGNOSIS})
+AGENT, PORTAL, ACME = "_agent", "_portal", "_acme"
+DOMAIN = frozenset({PKI, HSM, STORE, OPENVPN, DNS, DIAGNOSIS, PORTAL, ACME})
+PURE = frozenset({CORE, PKI, OPENVPN, DNS, DIAGNOSIS, PORTAL, ACME})
 
 # Ways to reach the world: not for packages whose every input is an argument.
 EFFECT_MODULES = frozenset(
@@ -98,9 +98,18 @@ LAYERS = {
     "_dns/rfc2136_exchange.py": replace(_PURE_DNS, libraries=("dns",)),
     "_dns/authoritative.py": replace(_PURE_DNS, libraries=("dns",), without=_UNTOUCHED - {"socket"}),
     DIAGNOSIS: Layer(own=_CORE_ONLY, without=EFFECT_MODULES, calls=DYNAMIC_CALLS | EFFECT_CALLS),
+    PORTAL: Layer(
+        own=_CORE_ONLY,
+        libraries=("cryptography",),
+        without=_UNTOUCHED,
+        calls=DYNAMIC_CALLS | EFFECT_CALLS | CLOCK_AND_CHANCE_CALLS,
+    ),
+    ACME: _PURE_DNS,
+    "_acme/questions.py": replace(_PURE_DNS, libraries=("dns",)),
     HOST: Layer(own=_CORE_ONLY),
     # Programs that a host runs by itself, without Ansible: what a module wires together, a program does, too.
     AGENT: Layer(own=DOMAIN | {CORE, HOST}),
+    "_agent/portal.py": Layer(own=DOMAIN | {CORE, HOST}, libraries=("flask", "werkzeug")),
     MODULE: Layer(own=frozenset({CORE, HOST}), libraries=("ansible.module_utils",)),
     "modules": Layer(own=DOMAIN | {CORE, HOST, MODULE, AGENT}, libraries=("ansible.module_utils",)),
     "filter": Layer(own=PURE, libraries=("ansible.errors",), without=_UNTOUCHED, calls=DYNAMIC_CALLS | EFFECT_CALLS),

@@ -36,10 +36,10 @@ def load_settings(path: Path) -> AnnouncementSettings:
         raise StateError(f"{path} is no JSON.", remedy=_REMEDY) from error
     if not isinstance(raw, Mapping):
         raise StateError(f"{path} holds no settings.", remedy=_REMEDY)
-    return parse_settings(raw, _read_key(raw.get("key_file")))
+    return parse_settings(raw, read_key(raw.get("key_file")))
 
 
-def _read_key(path: Any) -> dict[str, str]:
+def read_key(path: Any) -> dict[str, str]:
     if not path:
         return {}
     content = read_optional(Path(str(path)))

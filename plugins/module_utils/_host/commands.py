@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, DeadlineError
@@ -26,19 +27,28 @@ class Completed:
 
 
 def run_command(
-    argv: Sequence[str], *, timeout_seconds: float, stdin: bytes | None = None, check: bool = True
+    argv: Sequence[str],
+    *,
+    timeout_seconds: float,
+    stdin: bytes | None = None,
+    check: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run a program and wait for it.
 
     :param argv: The program and its arguments; none of them may be a secret, since any user can read them.
     :param check: Raise when the exit status is not zero.
+    :param environment: Variables besides those of this process; other users cannot read them.
     :raises CommandError: the program is missing, or failed while ``check`` is set.
     :raises DeadlineError: it did not end in time; it has been killed.
     """
     try:
         # AnsibleModule.run_command is not at hand in this layer: it also serves programs that are no Ansible module.
         # pylint: disable-next=ansible-bad-function
-        done = subprocess.run(list(argv), input=stdin, capture_output=True, timeout=timeout_seconds, check=False)
+        done = subprocess.run(
+            list(argv), input=stdin, capture_output=True, timeout=timeout_seconds, check=False,
+            env={**os.environ, **environment} if environment else None,
+        )  # fmt: skip
     except FileNotFoundError as error:
         raise CommandError(f"The program '{argv[0]}' is not installed on this host.") from error
     except subprocess.TimeoutExpired as error:
