@@ -7,6 +7,8 @@ LAB_PACKAGES=(
     openssh-client iproute2 nftables openvpn iperf3 openssl softhsm2 opensc gnutls-bin
     postgresql bind9 bind9-utils bind9-dnsutils dnsmasq-base stubby easy-rsa zbar-tools gcc libc6-dev
 )
+# What only the tests of web pages need.
+BROWSER_PACKAGES=(chromium chromium-driver libnss3-tools)
 LAB_DISK_GIB=5
 
 check_machine() {
@@ -49,11 +51,24 @@ find_python() {
     return 1
 }
 
-install_packages() {
-    local missing=() package
-    for package in "${LAB_PACKAGES[@]}"; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+# missing_packages PACKAGE...: those that are not installed, one a line.
+missing_packages() {
+    local package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
     done
+}
+
+# add_packages PACKAGE...: have them installed.
+add_packages() {
+    export DEBIAN_FRONTEND=noninteractive
+    lab_step "reading the package lists" apt-update.log apt-get -o DPkg::Lock::Timeout=300 update
+    lab_step "installing $*" apt-install.log apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$@"
+}
+
+install_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages "${LAB_PACKAGES[@]}")
     find_python >/dev/null || missing+=(python3-venv)
     [ "${#missing[@]}" -eq 0 ] && return
     # The tests make database clusters of their own: Debian's, which would go on running after them, is not made.
@@ -71,10 +86,20 @@ install_packages() {
         [ -e /etc/systemd/system/stubby.service ] || ln -s /dev/null /etc/systemd/system/stubby.service
         ;;
     esac
-    export DEBIAN_FRONTEND=noninteractive
-    lab_step "reading the package lists" apt-update.log apt-get -o DPkg::Lock::Timeout=300 update
-    lab_step "installing ${missing[*]}" apt-install.log \
-        apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "${missing[@]}"
+    add_packages "${missing[@]}"
+}
+
+# install_browser TEST...: what tests of web pages need, unless all of the named tests are among those that need none.
+install_browser() {
+    local missing test none=1
+    for test in "$@"; do
+        case $test in tests/unit* | tests/quality*) ;; *) none='' ;; esac
+    done
+    mapfile -t missing < <(missing_packages "${BROWSER_PACKAGES[@]}")
+    [ -n "$none" ] || [ "${#missing[@]}" -eq 0 ] || (
+        flock 8
+        add_packages "${missing[@]}"
+    ) 8>"$STATE/bootstrap.lock"
 }
 
 # uv reads no pip.conf: hand it what pip would use.
