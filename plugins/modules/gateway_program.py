@@ -14,7 +14,7 @@ description:
   - Puts the packages of this collection that the gateway's own programs need into a folder of the gateway, in one go.
     They are the very files that the modules run. All programs are installed together, whichever role asks for them.
   - They need nothing but Python's standard library; the one that keeps the gateway's record in DNS also needs dnspython
-    and, for Route 53, boto3.
+    and, for Route 53, boto3, and the portal needs Flask.
   - Files of an earlier version that are no longer needed are removed.
 author:
   - Private Space Gateway contributors (@privatespace)
@@ -86,9 +86,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent import (
+    acme,
     announcement,
     announcement_watch,
     metrics,
+    portal,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.python_files import (
     ROOT,
@@ -108,7 +110,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._module.run i
 
 # A program is installed because it is imported here, with whatever it imports itself.
 # The providers of DNS are imported by name only when they are needed.
-PROGRAMS = (metrics, announcement, announcement_watch, rfc2136, route53)
+PROGRAMS = (acme, metrics, announcement, announcement_watch, portal, rfc2136, route53)
 
 
 class Installation:

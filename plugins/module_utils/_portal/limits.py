@@ -1,0 +1,105 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How often somebody may be wrong about a link.
+
+Nobody guesses one of 2^128 ids; limits keep those who try from taking the gateway's time. A visitor who was wrong too
+often waits. Where the visitor is not known, and for all visitors together, only wrong ids are put off: whoever has a
+right link gets in.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+
+WINDOW_SECONDS = 600
+# Of so many visitors the last wrong guesses are remembered.
+MOST_VISITORS = 10_000
+_IPV6_PREFIX = 64
+
+
+@dataclass
+class Allowance:
+    """Wrong guesses that are left, and when that was so; they come back evenly over the window."""
+
+    left: float
+    at: float
+
+    def refill(self, most: int, now: float) -> None:
+        """Give back what has become due since; a clock that was set back gives nothing."""
+        self.left = min(float(most), self.left + max(0.0, now - self.at) * most / WINDOW_SECONDS)
+        self.at = now
+
+    def wait(self, most: int) -> int:
+        """Whole seconds until there is one more guess; 0 where there is one."""
+        return 0 if self.left >= 1 else max(1, math.ceil((1 - self.left) * WINDOW_SECONDS / most))
+
+
+class Limits:
+    """Counts wrong guesses. The time is an argument everywhere.
+
+    :param per_visitor: Wrong ids from one address (IPv6: from one /64) in ten minutes.
+    :param in_all: Wrong ids from everybody in ten minutes.
+    """
+
+    def __init__(self, *, per_visitor: int, in_all: int) -> None:
+        self.per_visitor = per_visitor
+        self.in_all = in_all
+        self._everybody = Allowance(float(in_all), 0.0)
+        self._visitors: OrderedDict[str, Allowance] = OrderedDict()
+
+    def wait_before(self, visitor: str, *, now: float) -> int:
+        """Seconds that this visitor has to wait before asking for anything; 0 for one who is not known."""
+        allowance = self._visitors.get(visitor)
+        if allowance is None:
+            return 0
+        allowance.refill(self.per_visitor, now)
+        return allowance.wait(self.per_visitor)
+
+    def count_wrong(self, visitor: str, *, now: float) -> int:
+        """Note a wrong guess; seconds to wait where there were too many of everybody's, else 0."""
+        if visitor:
+            allowance = self._visitors.setdefault(visitor, Allowance(float(self.per_visitor), now))
+            self._visitors.move_to_end(visitor)
+            allowance.refill(self.per_visitor, now)
+            allowance.left = max(0.0, allowance.left - 1)
+            if len(self._visitors) > MOST_VISITORS:
+                self._visitors.popitem(last=False)
+        self._everybody.refill(self.in_all, now)
+        wait = self._everybody.wait(self.in_all)
+        self._everybody.left = max(0.0, self._everybody.left - 1)
+        return wait
+
+
+def name_visitor(address: str) -> str:
+    """By what a visitor is counted: an IPv4 address or an IPv6 network; nothing for one that tells nobody apart."""
+    try:
+        found = ipaddress.ip_address(address.strip())
+    except ValueError:
+        return ""
+    found = getattr(found, "ipv4_mapped", None) or found
+    if found.is_loopback or found.is_unspecified:
+        return ""
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(ipaddress.ip_network(f"{found}/{_IPV6_PREFIX}", strict=False))
+
+
+def journal_names(address: str, port: str) -> tuple[str, ...]:
+    """How OpenVPN's port sharing may have called the file that tells whom a connection was handed over for."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return ()
+    if not port.isascii() or not port.isdigit():
+        return ()
+    family = "AF_INET" if isinstance(found, ipaddress.IPv4Address) else "AF_INET6"
+    return (f"[{family}]{found}:{port}", f"{found}:{port}")
+
+
+def parse_journal(content: str) -> str:
+    """The visitor's address from such a file, such as ``[AF_INET]192.0.2.7:50412``; nothing where there is none."""
+    return content.strip().rpartition("]")[2].rpartition(":")[0]
