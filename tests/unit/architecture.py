@@ -18,9 +18,9 @@ OWN = "ansible_collections.privatespace.gateway.plugins."
 UTILS = f"{OWN}module_utils."
 CORE, PKI, HSM, STORE = "_core", "_pki", "_hsm", "_store"
 OPENVPN, DNS, DIAGNOSIS, HOST, MODULE = "_openvpn", "_dns", "_diagnosis", "_host", "_module"
-AGENT, PORTAL, ACME = "_agent", "_portal", "_acme"
-DOMAIN = frozenset({PKI, HSM, STORE, OPENVPN, DNS, DIAGNOSIS, PORTAL, ACME})
-PURE = frozenset({CORE, PKI, OPENVPN, DNS, DIAGNOSIS, PORTAL, ACME})
+AGENT, PORTAL, ACME, WEB = "_agent", "_portal", "_acme", "_web"
+DOMAIN = frozenset({PKI, HSM, STORE, OPENVPN, DNS, DIAGNOSIS, PORTAL, ACME, WEB})
+PURE = frozenset({CORE, PKI, OPENVPN, DNS, DIAGNOSIS, PORTAL, ACME, WEB})
 
 # Ways to reach the world: not for packages whose every input is an argument.
 EFFECT_MODULES = frozenset(
@@ -97,6 +97,7 @@ LAYERS = {
     "_dns/rfc2136.py": replace(_PURE_DNS, libraries=("dns",)),
     "_dns/rfc2136_exchange.py": replace(_PURE_DNS, libraries=("dns",)),
     "_dns/authoritative.py": replace(_PURE_DNS, libraries=("dns",), without=_UNTOUCHED - {"socket"}),
+    WEB: _PURE_DNS,
     DIAGNOSIS: Layer(own=_CORE_ONLY, without=EFFECT_MODULES, calls=DYNAMIC_CALLS | EFFECT_CALLS),
     PORTAL: Layer(
         own=_CORE_ONLY,

@@ -109,6 +109,24 @@ def parse_listeners(raw: Any) -> tuple[Listener, ...]:
     return listeners
 
 
+def share_port(raw: Any, *, port_share: str, port: int) -> Any:
+    """The same list of listeners, in which those on TCP and this port that say nothing of browsers hand them over.
+
+    :param raw: What an administrator wrote; what is wrong with it is left for :func:`parse_listeners` to say.
+    :param port_share: ``ADDRESS:PORT`` of a web server, or nothing.
+    """
+    if not port_share or not isinstance(raw, (list, tuple)):
+        return raw
+    return [
+        {**entry, "port_share": port_share}
+        if isinstance(entry, Mapping)
+        and "port_share" not in entry
+        and (entry.get("protocol"), str(entry.get("port"))) == ("tcp", str(port))
+        else entry
+        for entry in raw
+    ]
+
+
 def parse_listener_name(value: Any, *, what: str, pattern: re.Pattern[str] = _NAME, longest: str = "ten") -> str:
     """A name that is fit for a unit and, with ``tun-`` before it, for a network device.
 

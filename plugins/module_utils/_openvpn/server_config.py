@@ -77,7 +77,8 @@ def _network(process: Process, settings: ServerSettings) -> list[str]:
         ]
     lines += map(route_option, settings.client_networks)
     if process.port_share is not None:
-        lines.append(f"port-share {process.port_share.address} {process.port_share.port}")
+        journal = f" {settings.port_share_journal}" if settings.port_share_journal else ""
+        lines.append(f"port-share {process.port_share.address} {process.port_share.port}{journal}")
     return lines
 
 

@@ -56,6 +56,8 @@ class ServerSettings:
     :param client_networks: Networks that lie behind clients, routed into the tunnel; their files say behind whom.
     :param tunnel_mtu: In bytes; 0 leaves it, as do the zeros below, to the program or the system.
     :param mssfix: In bytes; -1 leaves it to the program, 0 switches it off.
+    :param port_share_journal: The folder in which a process writes where each browser comes from that it hands over;
+        empty for none.
     :param second_factor: One of ``none``, ``command`` (then ``second_factor_call`` is its command line) and ``plugin``.
     """
 
@@ -80,6 +82,7 @@ class ServerSettings:
     service_user: str = "nobody"
     service_group: str = "nogroup"
     chroot: bool = False
+    port_share_journal: str = ""
     second_factor: str = "none"
     second_factor_call: tuple[str, ...] = ()
     second_factor_lifetime_seconds: int = 43200
@@ -100,6 +103,7 @@ _BOOLEANS = ("client_to_client", "known_clients_only", "ipv6_outside", "chroot")
 _OTHERS = (
     "folder", "runtime_folder", "version", "loaded_files", "compression", "measured_path", "service_user",
     "service_group", "second_factor", "second_factor_command", "second_factor_plugin", "client_networks",
+    "port_share_journal",
 )  # fmt: skip
 _SMALLEST_TUNNEL_MTU = 576
 
@@ -135,6 +139,7 @@ def parse_settings(raw: Mapping[str, Any]) -> ServerSettings:
         compression=parsed("compression", parse_choice, choices=COMPRESSIONS),
         service_user=parsed("service_user", _parse_user),
         service_group=parsed("service_group", _parse_user),
+        port_share_journal=parsed("port_share_journal", parse_path) if raw.get("port_share_journal") else "",
         second_factor=factor,
         second_factor_call=call,
         **values,
