@@ -6,6 +6,7 @@ LAB_PACKAGES=(
     podman crun conmon netavark aardvark-dns iptables mmdebstrap zstd ca-certificates
     openssh-client iproute2 nftables openvpn iperf3 openssl softhsm2 opensc gnutls-bin
     postgresql bind9 bind9-utils bind9-dnsutils dnsmasq-base stubby easy-rsa zbar-tools gcc libc6-dev
+    nginx-light pebble
 )
 # What only the tests of web pages need.
 BROWSER_PACKAGES=(chromium chromium-driver libnss3-tools)
@@ -61,6 +62,10 @@ missing_packages() {
 
 # add_packages PACKAGE...: have them installed.
 add_packages() {
+    case " ${missing[*]} " in *" nginx-light "*)
+        [ -e /etc/systemd/system/nginx.service ] || ln -s /dev/null /etc/systemd/system/nginx.service
+        ;;
+    esac
     export DEBIAN_FRONTEND=noninteractive
     lab_step "reading the package lists" apt-update.log apt-get -o DPkg::Lock::Timeout=300 update
     lab_step "installing $*" apt-install.log apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$@"

@@ -14,10 +14,12 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostname
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.iam_policy import build_iam_policy
 
 
-def dns_iam_policy(name: str, zone: str, zone_id: str, partition: str = "aws") -> dict[str, Any]:
+def dns_iam_policy(
+    name: str, zone: str, zone_id: str, partition: str = "aws", *, challenge: bool = False
+) -> dict[str, Any]:
     """The IAM policy of a gateway that keeps its own record in Route 53; see the documentation of the filter."""
     try:
-        return build_iam_policy(name, zone=parse_zone(zone), zone_id=zone_id, partition=partition)
+        return build_iam_policy(name, zone=parse_zone(zone), zone_id=zone_id, partition=partition, challenge=challenge)
     except CollectionError as error:
         raise AnsibleFilterError(f"dns_iam_policy: {error}") from error
 

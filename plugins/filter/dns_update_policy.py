@@ -15,10 +15,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostname
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.update_policy import render_update_policy
 
 
-def dns_update_policy(names: Sequence[str], zone: str, controller_key: str = "") -> str:
+def dns_update_policy(names: Sequence[str], zone: str, controller_key: str = "", challenges: Sequence[str] = ()) -> str:
     """What BIND lets the gateways change in a zone; see the documentation of the filter."""
     try:
-        return render_update_policy(names, zone=parse_zone(zone), controller_key=controller_key)
+        return render_update_policy(names, zone=parse_zone(zone), controller_key=controller_key, challenges=challenges)
     except CollectionError as error:
         raise AnsibleFilterError(f"dns_update_policy: {error}") from error
 

@@ -24,7 +24,6 @@ _UNAVAILABLE = ("429", "503")
 _BLOCK = re.compile(r"Received response:\nHTTP (\d{3})\n(.*?)(?:\n\n|\Z)", re.DOTALL)
 _DETAIL = re.compile(r"^\s*Detail: (.+)$", re.MULTILINE)
 _DOMAIN = re.compile(r"^\s*(?:Domain|Identifier): (.+)$", re.MULTILINE)
-_TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+:", re.MULTILINE)
 _NOISE = ("Ask for help", "Saving debug log", "See the logfile", "Some challenges have failed", "An unexpected error")
 
 
@@ -132,6 +131,11 @@ def read_problem(output: str, errors: str) -> str:
     lines = [line.strip() for line in errors.splitlines()]
     useful = [line for line in lines if line and not line.startswith(_NOISE)]
     return useful[-1] if useful else "certbot ended without a word"
+
+
+def is_lost_nonce(problem: str) -> bool:
+    """Whether the CA took no offence but at a nonce, which it may forget at any time."""
+    return "badNonce" in problem or "anti-replay nonce" in problem
 
 
 def read_retry_after(log: str, *, now: float) -> float | None:

@@ -115,16 +115,28 @@ class Questions:
     def caa(self, name: str) -> tuple[str, tuple[CaaRecord, ...]]:
         """The closest set of CAA records and whose it is; an empty one where there is none.
 
-        :raises UnansweredError: no server answers, so a CA would not sign.
+        What is above the zone of the name is asked for as far as it answers: a CA sees it from elsewhere.
+
+        :raises UnansweredError: no server of the zone answers, so a CA would not sign.
         """
+        zone = self.responsible(name.removeprefix("*.")).zone
         for owner in _upwards(name):
-            answers = self.ask_all(owner, "CAA")
-            if answers and all(one.problem for one in answers):
-                raise UnansweredError(f"{owner} cannot be asked for CAA: {answers[0].server} {answers[0].problem}.")
-            found = next((one.values for one in answers if one.values), ())
+            try:
+                found = self._caa_of(owner)
+            except UnansweredError:
+                if owner == zone or owner.endswith(f".{zone}"):
+                    raise
+                break
             if found:
                 return owner, tuple(map(parse_caa, found))
         return name, ()
+
+    def _caa_of(self, owner: str) -> tuple[str, ...]:
+        answers = self.ask_all(owner, "CAA")
+        if all(one.problem for one in answers):
+            told = "; ".join(f"{one.server} {one.problem}" for one in answers)
+            raise UnansweredError(f"{owner} cannot be asked for CAA records: {told}.")
+        return next((one.values for one in answers if one.values), ())
 
     def _ask(self, server: str, places: Sequence[str], name: str, kind: str) -> ServerAnswer:
         problem = "has no address that can be found from here"

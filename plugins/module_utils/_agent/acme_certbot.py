@@ -13,6 +13,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._acme.certbot
     contact_arguments,
     credentials_path,
     environment,
+    is_lost_nonce,
     read_problem,
     read_retry_after,
     render_rfc2136_file,
@@ -36,6 +37,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.files i
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 # A name is validated within a minute and a half, or not at all.
 SECONDS, SECONDS_A_NAME = 300, 90
+MOST_ATTEMPTS = 5
 LONGEST_LOG_BYTES = 4_000_000
 
 
@@ -108,6 +110,17 @@ class Certbot:
             _write(Path(credentials_path(settings, "rfc2136")), text)
 
     def _call(self, arguments: list[str]) -> Completed:
+        """Call it, again where a nonce was lost: that says nothing about us, and certbot tries but once more."""
+        attempts = 0
+        while True:
+            done, error = self._call_once(arguments)
+            attempts += 1
+            if error is None:
+                return done
+            if attempts == MOST_ATTEMPTS or not is_lost_nonce(str(error)):
+                raise error
+
+    def _call_once(self, arguments: list[str]) -> tuple[Completed, CertbotError | None]:
         settings = self._settings
         seconds = SECONDS + SECONDS_A_NAME * len(settings.names) + settings.propagation_seconds
         before = self._log.stat().st_mtime_ns if self._log.exists() else 0
@@ -122,8 +135,9 @@ class Certbot:
             is_new = self._log.exists() and self._log.stat().st_mtime_ns != before
             log = (read_optional(self._log) or b"")[-LONGEST_LOG_BYTES:].decode("utf-8", "replace") if is_new else ""
             problem = redact(read_problem(done.output, done.errors), secrets=settings.secrets)
-            raise CertbotError(problem, asked=was_asked(log), retry_after=read_retry_after(log, now=self._now))
-        return done
+            when = read_retry_after(log, now=self._now)
+            return done, CertbotError(problem, asked=was_asked(log), retry_after=when)
+        return done, None
 
 
 def _write(path: Path, text: str) -> None:

@@ -71,7 +71,7 @@ def read_facts(chain: bytes) -> Facts:
         return Facts(
             names=tuple(re.findall(r"DNS:([^,\s]+)", shown.output)),
             issuer=found.group(1) if found else rows["issuer"],
-            serial=rows["serial"].lower(),
+            serial=rows["serial"].lower().lstrip("0"),
             not_before=parse_moment(rows["notBefore"]),
             not_after=parse_moment(rows["notAfter"]),
             fingerprint=rows["sha256 Fingerprint"].replace(":", "").lower(),

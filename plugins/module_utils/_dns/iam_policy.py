@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostnames import parse_name_in_zone
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.update_policy import CHALLENGE
 
 VERSION = "2012-10-17"
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
@@ -23,11 +24,14 @@ _TYPES = "route53:ChangeResourceRecordSetsRecordTypes"
 _ACTIONS = "route53:ChangeResourceRecordSetsActions"
 
 
-def build_iam_policy(name: str, *, zone: str, zone_id: str, partition: str = "aws") -> dict[str, Any]:
+def build_iam_policy(
+    name: str, *, zone: str, zone_id: str, partition: str = "aws", challenge: bool = False
+) -> dict[str, Any]:
     """The policy of one gateway.
 
     :param name: The gateway's name, in full.
     :param zone_id: The hosted zone, as ``Z0123456789`` or ``/hostedzone/Z0123456789``.
+    :param challenge: Whether the gateway also proves to a CA by DNS that the name is its own (RFC 8555, dns-01).
     :raises InputError: the name is outside the zone, or the zone's id is none.
     """
     own = parse_name_in_zone(name, zone, what="The name of a gateway")
@@ -45,16 +49,22 @@ def build_iam_policy(name: str, *, zone: str, zone_id: str, partition: str = "aw
         _allow("ReadZone", ["route53:GetHostedZone", "route53:ListResourceRecordSets"], hosted_zone),
         _allow("WaitForChange", ["route53:GetChange"], f"arn:{partition}:route53:::change/*"),
     ]
-    statements[0]["Condition"] = {
+    statements[0]["Condition"] = _only(own, ["A", "AAAA"])
+    if challenge:
+        # One statement for each name: together they would also allow the types of the one for the other.
+        proof = _allow("ChangeOwnChallenge", ["route53:ChangeResourceRecordSets"], hosted_zone)
+        statements += [{**proof, "Condition": _only(f"{CHALLENGE}.{own}", ["TXT"])}]
+        # certbot looks for the zone by its name, among all that the account has.
+        statements.append(_allow("FindZone", ["route53:ListHostedZones"], "*"))
+    return {"Version": VERSION, "Statement": statements}
+
+
+def _only(name: str, types: list[str]) -> dict[str, Any]:
+    return {
         # A name that was checked holds no wildcard, and nothing that needs an escape.
-        "ForAllValues:StringEquals": {
-            _NAMES: [own],
-            _TYPES: ["A", "AAAA"],
-            _ACTIONS: ["CREATE", "DELETE", "UPSERT"],
-        },
+        "ForAllValues:StringEquals": {_NAMES: [name], _TYPES: types, _ACTIONS: ["CREATE", "DELETE", "UPSERT"]},
         "Null": {_NAMES: "false", _TYPES: "false", _ACTIONS: "false"},
     }
-    return {"Version": VERSION, "Statement": statements}
 
 
 def _allow(identity: str, actions: list[str], resource: str) -> dict[str, Any]:

@@ -40,3 +40,16 @@ def test_what_would_grant_more_is_refused(name: str, zone_id: str) -> None:
 def test_an_unknown_partition_is_refused() -> None:
     with pytest.raises(InputError, match="aws-cn"):
         build_iam_policy("ely.example.net", zone="example.net", zone_id="Z1", partition="moon")
+
+
+def test_a_gateway_that_proves_its_name_by_dns_may_change_that_proof_too_and_no_other_type_of_either() -> None:
+    plain = build_iam_policy("ely.example.net", zone="example.net", zone_id="Z1")["Statement"]
+    *same, proof, find = build_iam_policy("ely.example.net", zone="example.net", zone_id="Z1", challenge=True)[
+        "Statement"
+    ]
+    assert same == plain
+    only = proof["Condition"]["ForAllValues:StringEquals"]
+    assert only[f"{PREFIX}NormalizedRecordNames"] == ["_acme-challenge.ely.example.net"]
+    assert only[f"{PREFIX}RecordTypes"] == ["TXT"]
+    assert proof["Resource"] == "arn:aws:route53:::hostedzone/Z1"
+    assert (find["Action"], find["Resource"]) == (["route53:ListHostedZones"], "*")

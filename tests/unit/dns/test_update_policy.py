@@ -26,6 +26,20 @@ def test_each_gateway_may_change_its_own_addresses_only() -> None:
     ]
 
 
+def test_a_gateway_that_proves_its_name_by_dns_may_change_that_proof_too() -> None:
+    names = ["ely.example.net", "bath.example.net"]
+    text = render_update_policy(names, zone="example.net", challenges=["Ely.example.net."])
+    assert text.splitlines()[2:-1] == [
+        "\tgrant bath.example.net. name bath.example.net. A AAAA;",
+        "\tgrant ely.example.net. name ely.example.net. A AAAA;",
+        "\tgrant ely.example.net. name _acme-challenge.ely.example.net. TXT;",
+    ]
+    # A name that no gateway has grants nothing.
+    assert "york" not in render_update_policy(names, zone="example.net", challenges=["york.example.net"])
+    with pytest.raises(InputError):
+        render_update_policy(names, zone="example.net", challenges=["ely.example.net. ANY;\n"])
+
+
 def test_nobody_may_change_anything_where_nobody_is_known() -> None:
     assert "allow-update { none; };" in render_update_policy([], zone="example.net")
 
