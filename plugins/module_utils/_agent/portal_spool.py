@@ -96,9 +96,12 @@ class Spool:
 
         :raises FileError: one of them cannot be removed.
         """
+        gone = [self.folder / name for name in names]
+        if not gone:
+            return
         try:
-            for name in names:
-                (self.folder / name).unlink(missing_ok=True)
+            for path in gone:
+                path.unlink(missing_ok=True)
             sync_folder(self.folder)
         except OSError as error:
             raise FileError(f"Cannot erase a link in {self.folder}: {error.strerror}.") from error

@@ -88,7 +88,7 @@ class Service:
                     "--pythonpath", str(collections_path()), f"{APPLICATION}({str(config)!r})",
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error::DeprecationWarning:ansible_collections"},
+                env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
             )  # fmt: skip
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
