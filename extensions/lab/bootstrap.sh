@@ -62,10 +62,6 @@ missing_packages() {
 
 # add_packages PACKAGE...: have them installed.
 add_packages() {
-    case " ${missing[*]} " in *" nginx-light "*)
-        [ -e /etc/systemd/system/nginx.service ] || ln -s /dev/null /etc/systemd/system/nginx.service
-        ;;
-    esac
     export DEBIAN_FRONTEND=noninteractive
     lab_step "reading the package lists" apt-update.log apt-get -o DPkg::Lock::Timeout=300 update
     lab_step "installing $*" apt-install.log apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$@"
@@ -89,6 +85,10 @@ install_packages() {
     esac
     case " ${missing[*]} " in *" stubby "*)
         [ -e /etc/systemd/system/stubby.service ] || ln -s /dev/null /etc/systemd/system/stubby.service
+        ;;
+    esac
+    case " ${missing[*]} " in *" nginx-light "*)
+        [ -e /etc/systemd/system/nginx.service ] || ln -s /dev/null /etc/systemd/system/nginx.service
         ;;
     esac
     add_packages "${missing[@]}"
