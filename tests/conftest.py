@@ -1,4 +1,4 @@
-"""Lets the tests import the collection from a checkout at any path."""
+"""Lets the tests import the collection from a checkout at any path, and run in lanes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from execnet.xspec import XSpec
+from lanes import INSTANCE_VARIABLE, folder_of, instances_for, order_of
 from xdist.scheduler import LoadScopeScheduling
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -26,14 +28,20 @@ def _offer_collection() -> None:
 _offer_collection()
 
 
+def pytest_xdist_setupnodes(specs: list[XSpec]) -> None:
+    """Give every lane an instance of the lab, or none; a lane that takes the place of a dead one has the same."""
+    for spec, instance in zip(specs, instances_for(len(specs)), strict=True):
+        spec.env[INSTANCE_VARIABLE] = instance
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """``./lab test`` runs lanes side by side; a lane takes one folder of tests after the other."""
     return FolderScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the hosts of the lab: they take longest, and mostly wait."""
-    items.sort(key=lambda item: folder_of(item.nodeid) != "lab")
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: order_of(item.nodeid))
 
 
 class FolderScheduling(LoadScopeScheduling):
@@ -41,9 +49,3 @@ class FolderScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return folder_of(nodeid)
-
-
-def folder_of(nodeid: str) -> str:
-    """``lab``, ``hsm``, ``pki``, … below ``integration``, else ``unit`` or ``quality``."""
-    _tests, first, second, *_more = nodeid.split("/")
-    return second if first == "integration" else first

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 SUITES = ("bookworm", "trixie")
-SECOND_OCTETS = {"demo": 87, "test": 86, "bench": 85}
+SECOND_OCTETS = {"demo": 87, "test": 86, "bench": 85, "second": 84}
+# Two instances for tests, so that these run side by side.
+TEST_INSTANCES = ("test", "second")
 
 
 @dataclass(frozen=True)
@@ -359,7 +361,7 @@ def build_inventory(instance: str, state: Path) -> dict[str, Any]:
         variables.update({f"lab_{network}_address": address(instance, host, network) for network in host.octets})
         inside = [network.name for network in NETWORKS if network.internal and network.name in host.octets]
         variables.update({f"lab_{network}_address6": address6(instance, host, network) for network in inside})
-        if host.group == "gateways" and instance == "test":
+        if host.group == "gateways" and instance in TEST_INSTANCES:
             # Most tests choose a gateway and a protocol; users of the demonstration go by the names.
             variables["openvpn_public_address"] = address(instance, host, "outside")
         if host.name == DUAL_STACK_GATEWAY:

@@ -1,4 +1,4 @@
-"""The lab's instance ``test`` for tests that need whole hosts: fresh, and converged by the Molecule scenario."""
+"""An instance of the lab for tests that need whole hosts: fresh and converged, by Molecule where that is tested."""
 
 from __future__ import annotations
 
@@ -7,29 +7,51 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from integration.lab.lab_run import CHECKOUT, INSTANCE, INTERNET, Playbooks, run_molecule
+from integration.lab.lab_run import DOWN, INSTANCE, INTERNET, Playbooks, converge, run_lab, run_molecule
+from lanes import INSTANCE_VARIABLE
 from privatespace_lab.remote import Client, LabHost
 from quality.tools import find_python
 
 collect_ignore = [] if find_python("3.13") else ["test_line_b.py"]
 
 
+# What went wrong when the hosts were made; nothing when they stand. Not there before somebody made them.
+TROUBLE = pytest.StashKey[str]()
+
+
 @pytest.fixture(scope="session")
-def molecule_run() -> Iterator[subprocess.CompletedProcess[str]]:
-    """Fresh hosts, converged by the Molecule scenario; with ``PRIVATESPACE_LAB_REUSE=1`` the hosts as they stand."""
+def own_instance(pytestconfig: pytest.Config) -> Iterator[None]:
+    """The instance for this process alone; with ``PRIVATESPACE_LAB_REUSE=1`` the hosts as they stand."""
+    if os.environ.get(INSTANCE_VARIABLE, INSTANCE) != INSTANCE:
+        pytest.fail("tests of the lab run in two processes at most: each needs hosts of its own", pytrace=False)
     if os.environ.get("PRIVATESPACE_LAB_REUSE"):
-        yield subprocess.CompletedProcess(["molecule"], 0, "reused", "")
+        pytestconfig.stash[TROUBLE] = ""
+        yield
         return
-    yield run_molecule()
+    yield
     if not os.environ.get("PRIVATESPACE_LAB_KEEP"):
-        subprocess.run([str(CHECKOUT / "lab"), "down", "--instance", INSTANCE], check=True)
+        done = run_lab(*DOWN)
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="session")
-def hosts(molecule_run: subprocess.CompletedProcess[str]) -> None:
-    """The hosts, or an error at once when they could not be converged."""
-    if molecule_run.returncode != 0:
-        pytest.fail("the hosts were not converged; test_molecule.py tells why", pytrace=False)
+def molecule_run(own_instance: None, pytestconfig: pytest.Config) -> subprocess.CompletedProcess[str]:
+    """The Molecule scenario, which leaves converged hosts behind."""
+    if TROUBLE in pytestconfig.stash:
+        return subprocess.CompletedProcess(["molecule"], 0, "hosts that stand already are reused", "")
+    done = run_molecule()
+    failed = done.returncode != 0
+    pytestconfig.stash[TROUBLE] = "the hosts were not converged; test_molecule.py tells why" if failed else ""
+    return done
+
+
+@pytest.fixture(scope="session")
+def hosts(own_instance: None, pytestconfig: pytest.Config) -> None:
+    """Hosts on which everything is installed, or an error at once when they could not be made."""
+    if TROUBLE not in pytestconfig.stash:
+        pytestconfig.stash[TROUBLE] = converge()
+    if pytestconfig.stash[TROUBLE]:
+        pytest.fail(pytestconfig.stash[TROUBLE], pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Running the collection's playbooks and the Molecule scenario against the lab's instance ``test``."""
+"""Running the collection's playbooks and the Molecule scenario against the instance of the lab that this lane has."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lanes import INSTANCE_VARIABLE, instance_of
 from privatespace_lab import topology
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 STATE = CHECKOUT / ".lab"
-INSTANCE = "test"
+INSTANCE = instance_of(os.environ)
 INVENTORY = STATE / INSTANCE / "inventory.yml"
 INTERNET = topology.internet_address(INSTANCE)
 PAGE = f"http://{INTERNET}/"
 PLAYBOOK_SECONDS = 600
+# Half of the gateways run Debian 13.
+UP = ("up", "--instance", INSTANCE, "--debian13", "gateway2")
+DOWN = ("down", "--instance", INSTANCE)
 
 
 def lab_environment() -> dict[str, str]:
@@ -49,9 +53,35 @@ def variables_beside_the_inventory(host: str, variables: Mapping[str, object]) -
             path.write_text(before)
 
 
+def run_lab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of ``./lab``; what it printed, errors included, is in ``stdout``."""
+    return subprocess.run(
+        [str(CHECKOUT / "lab"), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PLAYBOOK_SECONDS,
+        check=False,
+    )
+
+
+def converge() -> str:
+    """Fresh hosts with everything installed, the short way; what went wrong, or nothing."""
+    for arguments in (
+        DOWN,
+        UP,
+        ("playbook", "--instance", INSTANCE, "site", "--extra-vars", '{"gateway_serial": "100%"}'),
+    ):
+        done = run_lab(*arguments)
+        if done.returncode != 0:
+            return f"./lab {' '.join(arguments)} ended with status {done.returncode}:\n{done.stdout[-4000:]}"
+    return ""
+
+
 def run_molecule() -> subprocess.CompletedProcess[str]:
     """The scenario ``default`` from nothing to verified; the hosts stay up afterwards."""
-    environment = lab_environment()
+    environment = {**lab_environment(), INSTANCE_VARIABLE: INSTANCE}
     del environment["ANSIBLE_CONFIG"]
     return subprocess.run(
         ["molecule", "test", "--scenario-name", "default", "--destroy", "always"],

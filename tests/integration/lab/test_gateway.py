@@ -73,7 +73,7 @@ def test_a_second_run_changes_nothing(configured: Outcome, playbooks: Playbooks)
     assert playbooks.succeed("site", *LIMIT).changed == 0
 
 
-@pytest.mark.parametrize("outside", [GATEWAY, GATEWAY6])
+@pytest.mark.parametrize("outside", [GATEWAY, GATEWAY6], ids=["ipv4", "ipv6"])
 @pytest.mark.parametrize(("protocol", "port"), [("udp", 1194), ("tcp", 443)])
 def test_both_families_work_outside_and_inside(
     configured: Outcome, alice: Client, playbooks: Playbooks, outside: str, protocol: str, port: int

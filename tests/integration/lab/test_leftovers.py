@@ -22,7 +22,7 @@ def ip(*arguments: str) -> bool:
 @pytest.fixture
 def bridge(monkeypatch: pytest.MonkeyPatch) -> Iterator[topology.Network]:
     """A bridge on a prefix that no instance of the lab has."""
-    monkeypatch.setitem(topology.SECOND_OCTETS, "left", 84)
+    monkeypatch.setitem(topology.SECOND_OCTETS, "left", 83)
     network = topology.NETWORKS[0]
     assert ip("link", "add", BRIDGE, "type", "bridge")
     try:
