@@ -261,6 +261,22 @@ announcement:
     changed_at: 1790000000
     checked_at: 1790003600
     problem: ""
+web_certificate:
+  description:
+    - What the program that keeps the certificate for browsers last found; V(null) on a gateway without one.
+    - C(problem) is empty where all is well, and C(retry_at) tells when it tries again. C(fingerprint) is empty where
+      there is no certificate. Moments are seconds since 1970-01-01 UTC.
+  returned: success
+  type: dict
+  sample:
+    names: [cambridge2.example.net]
+    issuer: E7
+    not_before: 1790000000
+    not_after: 1797776000
+    days_left: 89.5
+    checked_at: 1790003600
+    retry_at: 0
+    problem: ""
 """
 
 from collections.abc import Mapping

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._acme.state import parse_state, show
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.links import kernel_modules, link_kinds
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.openvpn_files import run_openssl
@@ -58,6 +60,7 @@ class Question:
     ca_path: Path = FOLDER / "ca.crt"
     certificate_path: Path = FOLDER / "server.crt"
     announcement_path: Path = Path("/run/privatespace/announcement.json")
+    acme_path: Path = Path("/var/lib/privatespace/acme/state.json")
 
 
 def gather_gateway(question: Question) -> dict[str, Any]:
@@ -84,6 +87,7 @@ def gather_gateway(question: Question) -> dict[str, Any]:
         "listeners": [describe_listener(state, around) for state in states],
         "foreign_configs": [str(path) for path in find_files(CONFIG_FOLDERS, frozenset())],
         "announcement": parse_announcement(read_optional(question.announcement_path)),
+        "web_certificate": parse_web_certificate(read_optional(question.acme_path)),
     }
 
 
@@ -96,6 +100,15 @@ def parse_announcement(content: bytes | None) -> dict[str, Any] | None:
     if not isinstance(found, dict) or not {"name", "addresses", "checked_at", "problem"} <= set(found):
         return None
     return found
+
+
+def parse_web_certificate(content: bytes | None) -> dict[str, Any] | None:
+    """What the program that keeps the certificate for browsers has left behind; ``None`` where there is none."""
+    try:
+        state = parse_state(json.loads(content or b"null"))
+    except ValueError:
+        return None
+    return show(state, now=epoch_seconds()) if state.checked_at else None
 
 
 def _units(sockets: Sequence[Path]) -> dict[str, Unit]:

@@ -23,6 +23,10 @@ CRL_WARNING_DAYS = 2
 CERTIFICATE_WARNING_DAYS = 14
 # The longest interval at which a gateway may be told to look at its name is an hour.
 NAME_WARNING_SECONDS = 2 * 3600
+# The gateway looks every six hours.
+WEB_WARNING_SECONDS = 2 * DAY_SECONDS
+# A certificate for six days is renewed with three of them left.
+WEB_WARNING_SHARE = 1 / 5
 _LISTENER_KEYS = (
     "name", "state", "sessions", "pid", "version", "connected_since", "started_at", "stale", "dco", "dco_reason",
     "bytes_received", "bytes_sent", "problems",
@@ -64,6 +68,7 @@ def _gateway(name: str, answer: Mapping[str, Any], *, now: float) -> dict[str, A
         "certificate_not_after": answer.get("certificate_not_after"),
         "foreign_configs": list(answer.get("foreign_configs", ())),
         "announcement": answer.get("announcement"),
+        "web_certificate": answer.get("web_certificate"),
     }
     found = list(_findings(block, answer, now=now)) if answered else [(PROBLEM, f"No answer: {error}")]
     block["health"] = min((level for level, _text in found), key=HEALTH.index, default=OK)
@@ -83,6 +88,7 @@ def _findings(block: Mapping[str, Any], answer: Mapping[str, Any], *, now: float
     for path in block["foreign_configs"]:
         yield WARNING, f"Nobody manages the configuration {path}."
     yield from _name(block["announcement"], now=now)
+    yield from _web(block["web_certificate"], now=now)
 
 
 def _name(announcement: Mapping[str, Any] | None, *, now: float) -> Iterator[tuple[str, str]]:
@@ -96,6 +102,24 @@ def _name(announcement: Mapping[str, Any] | None, *, now: float) -> Iterator[tup
             WARNING,
             f"The name {announcement['name']} was last checked {_hours(now - announcement['checked_at'])} ago.",
         )
+
+
+def _web(certificate: Mapping[str, Any] | None, *, now: float) -> Iterator[tuple[str, str]]:
+    """Tunnels do without it: it is for browsers."""
+    if not certificate or certificate["revoked"]:
+        return
+    left = certificate["not_after"] - now
+    problem = f": {certificate['problem']}" if certificate["problem"] else "."
+    if not certificate["fingerprint"]:
+        yield WARNING, f"There is no HTTPS certificate{problem}"
+    elif left <= 0:
+        yield PROBLEM, f"The HTTPS certificate has expired{problem}"
+    elif certificate["problem"] or left < WEB_WARNING_SHARE * (certificate["not_after"] - certificate["not_before"]):
+        yield WARNING, f"The HTTPS certificate, good for {_hours(left)}, is not renewed{problem}"
+    elif now - certificate["checked_at"] > WEB_WARNING_SECONDS:
+        yield WARNING, f"The HTTPS certificate was last checked {_hours(now - certificate['checked_at'])} ago."
+    if certificate["fingerprint"] and certificate["staging"]:
+        yield WARNING, "The HTTPS certificate is one for tests, which no browser trusts (acme_staging)."
 
 
 def _crl(answer: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
@@ -161,6 +185,9 @@ def _expiring(blocks: Sequence[Mapping[str, Any]], authority: Mapping[str, Any],
     for block in blocks:
         if block["certificate_not_after"] is not None:
             found.append({"kind": "gateway", "name": block["name"], "not_after": block["certificate_not_after"]})
+        web = block["web_certificate"]
+        if web and web["fingerprint"]:
+            found.append({"kind": "web", "name": block["name"], "not_after": int(web["not_after"])})
         if block["crl"]:
             found.append({"kind": "crl", "name": block["name"], "not_after": block["crl"]["next_update"]})
     found.sort(key=lambda one: (one["not_after"], one["name"]))

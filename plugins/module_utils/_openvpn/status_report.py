@@ -14,7 +14,7 @@ HOUR_SECONDS = 3600
 MOST_EXPIRIES = 20
 _TITLES = ("user", "device", "gateway", "listener", "address", "from", "since (UTC)", "", "in", "out")
 _RIGHT = frozenset({7, 8, 9})
-_ENDS = {"certificate": "{}", "gateway": "certificate of {}", "crl": "CRL on {}"}
+_ENDS = {"certificate": "{}", "gateway": "certificate of {}", "crl": "CRL on {}", "web": "HTTPS certificate of {}"}
 
 
 def render_status_report(document: Mapping[str, Any]) -> list[str]:
@@ -50,6 +50,22 @@ def _gateway(block: Mapping[str, Any], *, now: float) -> Iterator[str]:
         name = block["announcement"]
         addresses = ", ".join(name["addresses"]) or "no address"
         yield f"  name {name['name']}: {addresses}, checked {_span(now - name['checked_at'])} ago"
+    if block["web_certificate"]:
+        yield f"  {_web(block['web_certificate'], now=now)}"
+
+
+def _web(certificate: Mapping[str, Any], *, now: float) -> str:
+    checked = f"checked {_span(now - certificate['checked_at'])} ago"
+    later = certificate["retry_at"] - now
+    if certificate["revoked"]:
+        return "HTTPS certificate revoked; the playbook site has another one"
+    if certificate["problem"] and later > 0:
+        checked = f"tried again in {_span(later)}"
+    if not certificate["fingerprint"]:
+        return f"no HTTPS certificate, {checked}"
+    left = certificate["not_after"] - now
+    good = f"good for {_span(left)}" if left > 0 else "EXPIRED"
+    return f"HTTPS certificate of {certificate['issuer']} {good}, {checked}"
 
 
 def _listener(one: Mapping[str, Any], *, now: float) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a gateway's state takes over from the program that keeps its name."""
+"""What a gateway's state takes over from the programs that keep its name and its certificate for browsers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import json
 
 import pytest
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._agent.gateway_state import parse_announcement
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.gateway_state import (
+    parse_announcement,
+    parse_web_certificate,
+)
 
 WHOLE = {"name": "leeds.example.net", "addresses": [], "checked_at": 1, "problem": "", "sources": {}}
 
@@ -21,3 +24,18 @@ def test_a_whole_announcement_is_taken_over() -> None:
 @pytest.mark.parametrize("content", [None, b"", b"{", b"null", b"[]", b"{}", b'{"name": "leeds.example.net"}'])
 def test_what_cannot_be_read_is_no_announcement(content: bytes | None) -> None:
     assert parse_announcement(content) is None
+
+
+def test_a_certificate_is_taken_over_without_what_is_nobodys_business() -> None:
+    found = parse_web_certificate(
+        json.dumps({"checked_at": 5, "fingerprint": "ab", "not_after": 9, "mark": "x"}).encode()
+    )
+    assert found is not None
+    assert (found["fingerprint"], found["not_after"], found["problem"]) == ("ab", 9, "")
+    assert found["days_left"] < 0
+    assert "mark" not in found
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"null", b"[]", b"{}", b'{"checked_at": "x"}'])
+def test_what_cannot_be_read_is_no_certificate(content: bytes | None) -> None:
+    assert parse_web_certificate(content) is None

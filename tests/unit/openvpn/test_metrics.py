@@ -92,6 +92,22 @@ def test_a_name_is_right_or_not(problem: str, right: int) -> None:
     assert found["dns_name_checked_timestamp_seconds leeds.example.net"] == NOW - 5
 
 
+@pytest.mark.parametrize(("problem", "right"), [("", 1), ("The CA is busy.", 0)])
+def test_the_certificate_for_browsers_is_right_or_not(problem: str, right: int) -> None:
+    certificate = {
+        "problem": problem, "checked_at": NOW - 5, "fingerprint": "ab", "not_after": NOW + 86400, "days_left": 1.0,
+        "retry_at": NOW + 9 if problem else 0,
+    }  # fmt: skip
+    found = parse(render_metrics({**STATE, "web_certificate": certificate}, now=NOW))
+    assert found["https_certificate_right"] == right
+    assert found["https_certificate_checked_timestamp_seconds"] == NOW - 5
+    assert found["https_certificate_expiry_timestamp_seconds"] == NOW + 86400
+    assert found["https_certificate_days_left"] == 1
+    assert ("https_certificate_retry_timestamp_seconds" in found) is bool(problem)
+    found = parse(render_metrics({**STATE, "web_certificate": {**certificate, "fingerprint": ""}}, now=NOW))
+    assert "https_certificate_expiry_timestamp_seconds" not in found
+
+
 def test_a_gateway_that_cannot_be_read_says_so() -> None:
     assert parse(render_metrics(None, now=NOW)) == {"scrape_success": 0, "scrape_timestamp_seconds": NOW}
 

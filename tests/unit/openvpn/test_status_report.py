@@ -38,6 +38,11 @@ NAME: dict[str, Any] = {
     "name": "cambridge2.example.net", "addresses": ["192.0.2.21", "2001:db8::21"],
     "checked_at": NOW - 30, "problem": "",
 }  # fmt: skip
+WEB: dict[str, Any] = {
+    "names": ["cambridge2.example.net"], "issuer": "E7", "fingerprint": "ab", "not_before": NOW - 30 * DAY,
+    "not_after": NOW + 60 * DAY, "days_left": 60.0, "checked_at": NOW - 600, "problem": "", "retry_at": 0,
+    "staging": False, "revoked": False,
+}  # fmt: skip
 AUTHORITY = {
     "certificates": [
         {"common_name": name, "state": state, "profile": profile, "not_after": not_after}
@@ -89,7 +94,7 @@ def test_the_document_is_json_with_these_keys() -> None:
     assert set(found) == {"schema", "generated_at", "gateways", "users", "totals", "expiring"}
     assert set(found["gateways"][0]) == {
         "name", "answered", "health", "problems", "listeners", "crl", "certificate_not_after", "foreign_configs",
-        "announcement",
+        "announcement", "web_certificate",
     }  # fmt: skip
     assert set(found["gateways"][0]["listeners"][0]) == set(listener("udp")) - {"socket"}
     assert found["users"] == [
@@ -123,6 +128,12 @@ def test_the_document_is_json_with_these_keys() -> None:
         ({"certificate_not_after": NOW + DAY}, "warning", "certificate expires in 24 h"),
         ({"announcement": {**NAME, "problem": "The server refuses."}}, "warning", "cambridge2.example.net: The server"),
         ({"announcement": {**NAME, "checked_at": NOW - DAY}}, "warning", "was last checked 24 h ago"),
+        ({"web_certificate": {**WEB, "problem": "The CA is busy."}}, "warning", "is not renewed: The CA is busy."),
+        ({"web_certificate": {**WEB, "not_after": NOW + 6 * DAY}}, "warning", "good for 144 h, is not renewed."),
+        ({"web_certificate": {**WEB, "not_after": NOW - 1}}, "problem", "The HTTPS certificate has expired."),
+        ({"web_certificate": {**WEB, "fingerprint": "", "problem": "No."}}, "warning", "no HTTPS certificate: No."),
+        ({"web_certificate": {**WEB, "checked_at": NOW - 3 * DAY}}, "warning", "was last checked 72 h ago"),
+        ({"web_certificate": {**WEB, "staging": True}}, "warning", "which no browser trusts"),
         ({"foreign_configs": ["/etc/openvpn/x.conf"]}, "warning", "/etc/openvpn/x.conf"),
     ],
 )
@@ -168,3 +179,25 @@ def test_a_long_list_of_what_expires_is_cut() -> None:
     lines = render_status_report(build_status({}, authority=many, now=NOW))
     assert lines[-1] == "              and 5 more within 30 days"
     assert lines[0].startswith("0 gateways (all ok)")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "HTTPS certificate of E7 good for 60 days, checked 10 min ago"),
+        ({"problem": "No.", "retry_at": NOW + 7300}, "HTTPS certificate of E7 good for 60 days, tried again in 2 h"),
+        ({"fingerprint": ""}, "no HTTPS certificate, checked 10 min ago"),
+        ({"not_after": NOW - 1}, "HTTPS certificate of E7 EXPIRED, checked 10 min ago"),
+        ({"revoked": True, "fingerprint": ""}, "HTTPS certificate revoked; the playbook site has another one"),
+    ],
+)
+def test_the_certificate_for_browsers_is_one_line(changes: dict[str, Any], words: str) -> None:
+    lines = render_status_report(document(web_certificate={**WEB, **changes}))
+    assert f"  {words}" in lines
+
+
+def test_the_certificate_for_browsers_is_among_what_expires() -> None:
+    (first, *_others) = document(web_certificate={**WEB, "not_after": NOW + DAY})["expiring"]
+    assert first == {"kind": "web", "name": "gateway1", "not_after": NOW + DAY}
+    assert problems(web_certificate=WEB) == ("ok", [])
+    assert problems(web_certificate={**WEB, "revoked": True, "fingerprint": "", "not_after": 0}) == ("ok", [])
