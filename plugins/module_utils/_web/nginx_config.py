@@ -99,9 +99,9 @@ def _log() -> list[str]:
     return [
         "# A visit is noted without what follows a question mark, and without a path that could be somebody's secret.",
         "log_not_found off;",
-        "map $uri $shown_path {",
-        '    "~^(?<kept>(/[a-z0-9._-]{0,24}){1,6})$" $kept;',
-        '    "~^(?<kept>/\\.well-known/acme-challenge/)" $kept[...];',
+        "map $request_uri $shown_path {",
+        r'    "~^(?<kept>(/[a-z0-9._-]{0,24}){1,6})(\?|$)" $kept;',
+        r'    "~^(?<kept>/\.well-known/acme-challenge/)" $kept[...];',
         "    default [...];",
         "}",
         "log_format visits '$remote_addr $request_method $shown_path $server_protocol $status $body_bytes_sent';",
