@@ -98,7 +98,7 @@ class Site:
         ):
             text = text.replace(old, new)
         # Nothing outside this machine is to reach it.
-        text = re.sub(r"listen (\d+)", r"listen 127.0.0.1:\1", text)
+        text = re.sub(r"listen (\d+)(?=[ ;])", r"listen 127.0.0.1:\1", text)
         return re.sub(r"listen \[::\]", "listen [::1]", text)
 
     def certify(self, *names: str) -> str:
