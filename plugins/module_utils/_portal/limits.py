@@ -19,6 +19,7 @@ WINDOW_SECONDS = 600
 # Of so many visitors the last wrong guesses are remembered.
 MOST_VISITORS = 10_000
 _IPV6_PREFIX = 64
+_ROUNDING = 1e-9
 
 
 @dataclass
@@ -35,7 +36,8 @@ class Allowance:
 
     def wait(self, most: int) -> int:
         """Whole seconds until there is one more guess; 0 where there is one."""
-        return 0 if self.left >= 1 else max(1, math.ceil((1 - self.left) * WINDOW_SECONDS / most))
+        missing = 1 - self.left
+        return 0 if missing <= _ROUNDING else max(1, math.ceil((missing - _ROUNDING) * WINDOW_SECONDS / most))
 
 
 class Limits:
