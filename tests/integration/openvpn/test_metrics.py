@@ -150,11 +150,16 @@ sys.stdin.read()
 
 
 def test_what_everybody_may_know_is_written_where_web_pages_show_it(vpn: Vpn, tmp_path: Path) -> None:
-    public = tmp_path / "web" / "status.json"
+    public = tmp_path / "web"
+    status, crl = public / "status.json", public / "crl.pem"
     arguments = [str(tmp_path / "privatespace.prom"), str(public)]
     assert metrics.main(arguments, question=question(vpn)) == 0
-    assert not public.parent.exists()
-    public.parent.mkdir()
+    assert not public.exists()
+    public.mkdir()
     assert metrics.main(arguments, question=question(vpn)) == 0
-    assert json.loads(public.read_text())["status"] == "ok"
-    assert public.stat().st_mode & 0o777 == 0o644
+    assert json.loads(status.read_text())["status"] == "ok"
+    assert crl.read_bytes() == vpn.crl_path.read_bytes()
+    assert {path.stat().st_mode & 0o777 for path in (status, crl)} == {0o644}
+    before = crl.stat().st_ino
+    assert metrics.main(arguments, question=question(vpn)) == 0
+    assert crl.stat().st_ino == before, "what has not changed is not written again"
