@@ -24,6 +24,8 @@ _UNAVAILABLE = ("429", "503")
 _BLOCK = re.compile(r"Received response:\nHTTP (\d{3})\n(.*?)(?:\n\n|\Z)", re.DOTALL)
 _DETAIL = re.compile(r"^\s*Detail: (.+)$", re.MULTILINE)
 _DOMAIN = re.compile(r"^\s*(?:Domain|Identifier): (.+)$", re.MULTILINE)
+_UNREACHABLE = re.compile(r"^requests\.exceptions\.\w+: .*?host='([^']+)', port=(\d+)")
+_REASON = re.compile(r"\[Errno -?\d+\] ([^\"'()]+)|(certificate verify failed: [^\"'()]+)|(timed out)")
 _NOISE = ("Ask for help", "Saving debug log", "See the logfile", "Some challenges have failed", "An unexpected error")
 
 
@@ -130,7 +132,13 @@ def read_problem(output: str, errors: str) -> str:
         return "The CA could not validate " + "; ".join(told or details)
     lines = [line.strip() for line in errors.splitlines()]
     useful = [line for line in lines if line and not line.startswith(_NOISE)]
-    return useful[-1] if useful else "certbot ended without a word"
+    last = useful[-1] if useful else "certbot ended without a word."
+    unreachable = _UNREACHABLE.match(last)
+    if unreachable:
+        reasons = [next(filter(None, one)) for one in _REASON.findall(last)]
+        why = reasons[-1].strip() if reasons else "no answer"
+        return f"The CA at {unreachable.group(1)}, port {unreachable.group(2)}, cannot be reached: {why}."
+    return last
 
 
 def is_lost_nonce(problem: str) -> bool:

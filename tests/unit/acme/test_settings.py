@@ -149,6 +149,18 @@ def test_dns_is_written_with_the_key_of_the_gateway() -> None:
     ]  # fmt: skip
 
 
+POOL = "HTTPSConnectionPool(host='acme.example', port=14000): "
+REFUSED = (
+    f"requests.exceptions.ConnectionError: {POOL}Max retries exceeded with url: /dir (Caused by NewConnectionError("
+    "\"HTTPSConnection(host='acme.example', port=14000): Failed to establish a new connection: [Errno 111] Connection "
+    'refused"))'
+)
+SLOW = f"requests.exceptions.ReadTimeout: {POOL}Read timed out. (read timeout=45)"
+UNTRUSTED = (
+    f"requests.exceptions.SSLError: {POOL}Max retries exceeded with url: /dir (Caused by SSLError(SSLCertVerificationError("
+    "1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate (_ssl.c:992)"
+    "')))"
+)
 FAILED = """
 Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported:
   Domain: ely.example.net
@@ -165,6 +177,13 @@ Hint: The Certificate Authority failed to download the temporary challenge files
         (FAILED, "Some challenges have failed.\n", "could not validate ely.example.net: Non-200 status code"),
         ("", "An unexpected error occurred:\nThe server is gone\nAsk for help or search\n", "The server is gone"),
         ("", "Saving debug log to /x\n", "without a word"),
+        (
+            "",
+            f"{REFUSED}\nAsk for help\n",
+            "The CA at acme.example, port 14000, cannot be reached: Connection refused.",
+        ),
+        ("", f"{SLOW}\nAsk for help\n", "cannot be reached: timed out."),
+        ("", f"{UNTRUSTED}\nAsk for help\n", "certificate verify failed: unable to get local issuer certificate."),
     ],
 )
 def test_what_went_wrong_is_said_in_the_words_of_the_ca(output: str, errors: str, words: str) -> None:
