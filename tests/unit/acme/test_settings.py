@@ -157,9 +157,9 @@ REFUSED = (
 )
 SLOW = f"requests.exceptions.ReadTimeout: {POOL}Read timed out. (read timeout=45)"
 UNTRUSTED = (
-    f"requests.exceptions.SSLError: {POOL}Max retries exceeded with url: /dir (Caused by SSLError(SSLCertVerificationError("
-    "1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate (_ssl.c:992)"
-    "')))"
+    f"requests.exceptions.SSLError: {POOL}Max retries exceeded with url: /dir (Caused by SSLError("
+    "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+    "unable to get local issuer certificate (_ssl.c:992)')))"
 )
 FAILED = """
 Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported:

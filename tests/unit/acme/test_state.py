@@ -144,7 +144,8 @@ def test_it_is_too_early_or_not(changes: dict[str, Any], asked_for: bool, paused
 def test_a_state_survives_its_file_and_a_damaged_one_is_none() -> None:
     state = replace(HELD, notes=("x",), failures=2, retry_at=NOW, ca_said=True)
     assert parse_state(json.loads(json.dumps(state.as_dict()))) == state
-    for damaged in (None, [], {"failures": "many"}, {"names": 5}, {"retry_at": "soon"}):
+    cases: tuple[Any, ...] = (None, [], {"failures": "many"}, {"names": 5}, {"retry_at": "soon"})
+    for damaged in cases:
         assert parse_state(damaged) == State()
     assert parse_state({"from_the_future": 1}) == State()
 
