@@ -28,7 +28,7 @@ def test_nobody_is_kept_out_and_nothing_is_cut_off(
     def look(name: str) -> None:
         person.browser.screenshot(tmp_path / f"{name}-{window[0]}-{scheme}.png")
         assert person.find_barriers() == []
-        assert person.run("return document.documentElement.scrollWidth") == window[0], name
+        assert person.run("return document.documentElement.scrollWidth") <= window[0], name
 
     for status in ("ok", "warning", "problem"):
         site.write_status(status)
