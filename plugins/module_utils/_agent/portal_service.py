@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.portal_spool import Kept, Spool
@@ -98,8 +99,10 @@ class Portal:
             try:
                 kept = self.spool.read(entry)
             except StateError as error:
-                self.spool.erase([entry.name])
-                lines.append(f"{error} It was erased.")
+                lines.append(str(error))
+                # A folder in the place of a file stays, and stops nothing.
+                with suppress(FileError):
+                    self.spool.erase([entry.name])
                 continue
             if kept is not None and self._is_over(kept, now):
                 self.spool.erase([entry.name])

@@ -8,6 +8,7 @@ The folder belongs to the service, and root trusts nothing in it: no symbolic li
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -27,7 +28,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._portal.links
 )
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
-MOST_BYTES = 1024 * 1024
+# A link has far less; what has more is none.
+MOST_BYTES, MOST_PARTS = 1024 * 1024, 4
 # What is not written within this time never will be.
 UNFINISHED_SECONDS = 600
 _UNFINISHED = ".new-"
@@ -63,10 +65,14 @@ class Spool:
         except FileNotFoundError:
             return None
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise StateError(f"In {self.folder} a symbolic link has the name of a file.") from error
             raise FileError(f"Cannot read a link in {self.folder}: {error.strerror}.") from error
-        with os.fdopen(descriptor, "rb") as stream:
+        try:
             facts = os.fstat(descriptor)
-            content = stream.read(MOST_BYTES) if stat.S_ISREG(facts.st_mode) else b""
+            content = _read_whole(descriptor) if stat.S_ISREG(facts.st_mode) else b""
+        finally:
+            os.close(descriptor)
         return Kept(entry, parse_link(content, link_id=entry.id), facts.st_mtime)
 
     def claim(self, entry: Entry, claim: str, *, now: float) -> Entry | None:
@@ -143,6 +149,13 @@ class Spool:
             return [path.name for path in self.folder.iterdir()]
         except OSError as error:
             raise FileError(f"Cannot read {self.folder}: {error.strerror}.") from error
+
+
+def _read_whole(descriptor: int) -> bytes:
+    parts = []
+    while (part := os.read(descriptor, MOST_BYTES)) and len(parts) < MOST_PARTS:
+        parts.append(part)
+    return b"".join(parts)
 
 
 def add_links(spool: Spool, links: Iterable[Link]) -> None:

@@ -59,7 +59,7 @@ def parse_link(content: bytes, *, link_id: str) -> Link:
     """
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, Mapping) or not _is_whole(found, link_id):
         raise StateError(f"A file does not hold the link {link_id[:8]}… that its name tells.")

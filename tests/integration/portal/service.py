@@ -63,14 +63,16 @@ class Service:
     """The service with a folder of its own.
 
     :param prefix: A program that runs it, such as strace.
+    :param links: The name of the folder of links in it.
     """
 
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
+    links: str = "links"
 
     def __post_init__(self) -> None:
-        self.spool = self.folder / "links"
+        self.spool = self.folder / self.links
         self.spool.mkdir(mode=0o700, exist_ok=True)
         self.socket = self.folder / "portal.sock"
         self.log = self.folder / "log"
