@@ -152,7 +152,7 @@ class Spool:
 
 
 def _read_whole(descriptor: int) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     while (part := os.read(descriptor, MOST_BYTES)) and len(parts) < MOST_PARTS:
         parts.append(part)
     return b"".join(parts)
