@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.lab.lab_run import INSTANCE, INVENTORY, PLAYBOOK_SECONDS, Outcome, lab_environment
+import yaml
+from integration.lab.lab_run import CHECKOUT, INSTANCE, INVENTORY, PLAYBOOK_SECONDS, Outcome, lab_environment
 from integration.tls_scan import scan_tls
+from integration.web.web_site import issue_chain
 from privatespace_lab import topology
 from privatespace_lab.acme import AcmeServer
 from privatespace_lab.remote import Client, LabHost
@@ -24,21 +26,8 @@ GATEWAY = "gateway2"
 ADDRESS = topology.gateway_addresses(INSTANCE)[GATEWAY]
 UNIT = "privatespace-web.service"
 LIVE = "/etc/privatespace/tls/live"
-# What stands for a certificate authority where nobody has got a certificate for this gateway yet.
-CERTIFY = f"""
-set -e
-test -e {LIVE}/fullchain.pem && exit
-mkdir -p -m 0700 /etc/privatespace/tls/lab
-cd /etc/privatespace/tls/lab
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=root -keyout root.key \
-    -out root.pem 2>/dev/null
-printf 'subjectAltName=DNS:%s\\nextendedKeyUsage=serverAuth\\nauthorityKeyIdentifier=keyid\\n' "$1" >extensions
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" -keyout privkey.pem \
-    -out request.pem 2>/dev/null
-openssl x509 -req -in request.pem -CA root.pem -CAkey root.key -days 47 -extfile extensions -out fullchain.pem \
-    2>/dev/null
-ln -sfn lab {LIVE}
-"""
+# Where nobody has got a certificate for this gateway yet, the tests make one.
+MADE = "lab"
 Play = Callable[..., Outcome]
 
 
@@ -79,13 +68,26 @@ class Web:
 def web(play: Play, gateways: tuple[LabHost, LabHost], tmp_path_factory: pytest.TempPathFactory) -> Web:
     host = next(one for one in gateways if one.name == GATEWAY)
     name = json.loads(host.run("cat /etc/privatespace/announce.json"))["name"]
-    host.run(f"bash -s {name}", feed=CERTIFY)
+    root = tmp_path_factory.mktemp("root") / "root.pem"
+    if host.run(f"readlink {LIVE}", check=False) in {"", MADE}:
+        root.write_bytes(certify(host, name))
+    else:
+        root.write_text(AcmeServer(INSTANCE).root())
     play("openvpn")
     play()
-    root = tmp_path_factory.mktemp("root") / "root.pem"
-    own = host.run(f"cat {LIVE}/../lab/root.pem", check=False)
-    root.write_text(own + "\n" if own else AcmeServer(INSTANCE).root())
+    host.run(f"systemctl reload {UNIT}")
     return Web(host, name, root)
+
+
+def certify(host: LabHost, name: str) -> bytes:
+    """Have a certificate on the gateway; the certificate that it leads to."""
+    folder = f"{LIVE.rpartition('/')[0]}/{MADE}"
+    chain, key, root = issue_chain((name,))
+    host.run(f"mkdir -p -m 0700 {folder}")
+    host.write(f"{folder}/fullchain.pem", chain.decode())
+    host.write(f"{folder}/privkey.pem", key.decode())
+    host.run(f"ln -sfn {MADE} {LIVE}")
+    return root
 
 
 def test_pages_are_shown_on_the_port_of_openvpn(web: Web, bob: Client) -> None:
@@ -171,17 +173,8 @@ def test_a_part_of_another_role_comes_and_goes(play: Play, web: Web, bob: Client
     assert bob.succeeds(f"timeout 10 sh -c 'while {asked} | grep -qx here; do sleep 0.2; done'")
 
 
-def play_variable(name: str) -> str:
-    """A variable of the gateway in the inventory, as JSON."""
-    done = subprocess.run(
-        ["ansible-inventory", "-i", str(INVENTORY), "--host", GATEWAY],
-        env=lab_environment(), capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return json.dumps(json.loads(done.stdout)[name])
-
-
 def test_it_leaves_the_port_to_a_new_listener_and_takes_it_back(play: Play, web: Web) -> None:
-    listeners = json.loads(play_variable("openvpn_listeners"))
+    listeners = yaml.safe_load((CHECKOUT / "roles/openvpn/defaults/main.yml").read_text())["openvpn_listeners"]
     alone = {"openvpn_listeners": [one for one in listeners if one["protocol"] == "udp"]}
     holder = "ss --no-header --listening --tcp --numeric --processes 'sport = :443'"
     try:

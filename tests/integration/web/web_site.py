@@ -103,7 +103,7 @@ class Site:
 
     def certify(self, *names: str) -> str:
         """Have a certificate, and the pages with it; the certificate, PEM."""
-        chain, key, root = _issue(names or (NAME,))
+        chain, key, root = issue_chain(names or (NAME,))
         for path, content in ((self.live / "fullchain.pem", chain), (self.live / "privkey.pem", key)):
             path.write_bytes(content)
             path.chmod(0o600)
@@ -175,7 +175,7 @@ class Site:
                 yield secure
 
 
-def _issue(names: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:
+def issue_chain(names: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:
     """A chain as certification authorities give them today, its key, and the certificate of the authority."""
     authority = _Authority()
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
