@@ -103,8 +103,10 @@ def test_a_browser_that_does_not_know_the_root_does_not_trust_it(portal: Portal,
 
 
 def test_the_first_page_tells_the_state_and_gives_the_files_of_the_gateway(portal: Portal, person: Walker) -> None:
+    # The timer does so twice a minute.
+    portal.host.run("systemctl start privatespace-metrics.service")
     person.open(f"{portal.url}/")
-    wait_until(lambda: person.find("[data-word]").text == "Working", seconds=60)
+    person.wait_for_text("[data-word]", "Working")
     assert portal.name in person.text
     files = "/etc/openvpn/server/privatespace"
     for name in ("ca.crt", "crl.pem"):
