@@ -180,7 +180,7 @@ class Web:
 
     def reloads(self) -> int:
         """How often it was told to read its configuration again."""
-        return (self.folder / "error.log").read_text().count("reconfiguring")
+        return (self.folder / "error.log").read_text().count("(SIGHUP) received")
 
 
 class Front:
