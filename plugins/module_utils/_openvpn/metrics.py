@@ -165,9 +165,7 @@ def _name(announcement: Mapping[str, Any] | None) -> list[Metric]:
 
 
 def _web(certificate: Mapping[str, Any] | None) -> list[Metric]:
-    right = Metric(
-        "https_certificate_right", GAUGE, "Whether the certificate for browsers is as it should be."
-    )
+    right = Metric("https_certificate_right", GAUGE, "Whether the certificate for browsers is as it should be.")
     checked = Metric("https_certificate_checked_timestamp_seconds", GAUGE, "When the gateway last looked at it.")
     expiry = Metric("https_certificate_expiry_timestamp_seconds", GAUGE, "When the certificate for browsers expires.")
     left = Metric("https_certificate_days_left", GAUGE, "How many days it is good for.")
