@@ -22,17 +22,18 @@ def profile_links(
     gateways: Sequence[Mapping[str, Any]],
     variant: str = "generic",
     poll_timeout: int = DEFAULT_POLL_TIMEOUT_SECONDS,
-) -> list[dict[str, str]]:
+) -> dict[str, Any]:
     """What the module profile_link makes links of; see the documentation of the filter."""
     try:
-        return [
-            {
-                "user": str(each["name"]),
-                "device": str(each["device"]),
-                "profile": render_profile(each, gateways=gateways, variant=variant, poll_timeout_seconds=poll_timeout),
-            }
-            for each in deliveries
-        ]
+        return {
+            "links": [{"user": str(each["name"]), "device": str(each["device"])} for each in deliveries],
+            "profiles": {
+                f"{each['name']}@{each['device']}": render_profile(
+                    each, gateways=gateways, variant=variant, poll_timeout_seconds=poll_timeout
+                )
+                for each in deliveries
+            },
+        }
     except CollectionError as error:
         raise AnsibleFilterError(f"profile_links: {error}") from error
 

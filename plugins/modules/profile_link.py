@@ -32,12 +32,14 @@ options:
         description:
           - The name of the device. Without one, O(state=absent) erases the links of all devices of the user.
         type: str
-      profile:
-        description: The profile. Needed with O(state=present).
-        type: str
       file_name:
         description: Under which name it is saved. The default is C(USER@DEVICE.ovpn).
         type: str
+  profiles:
+    description:
+      - The profile of each device, by C(USER@DEVICE). Needed with O(state=present).
+      - They are apart from O(links) so that Ansible hides all of them, also in the log of the gateway.
+    type: dict
   host:
     description: The name under which browsers find the gateway. Needed with O(state=present).
     type: str
@@ -92,7 +94,8 @@ EXAMPLES = r"""
     links:
       - user: alice
         device: laptop
-        profile: "{{ delivery | privatespace.gateway.openvpn_profile(gateways) }}"
+    profiles:
+      alice@laptop: "{{ delivery | privatespace.gateway.openvpn_profile(gateways) }}"
   no_log: true
   register: made
 
@@ -147,11 +150,12 @@ def argument_spec() -> dict[str, Any]:
     link = {
         "user": {"type": "str", "required": True},
         "device": {"type": "str"},
-        "profile": {"type": "str", "no_log": True},
         "file_name": {"type": "str"},
     }
     return {
         "links": {"type": "list", "elements": "dict", "required": True, "options": link},
+        # Whole: where Ansible logs a list, line breaks are written otherwise, and a secret in it is not found.
+        "profiles": {"type": "dict", "no_log": True},
         "host": {"type": "str"},
         "port": {"type": "int", "default": 443},
         "hours": {"type": "int", "default": 24},

@@ -157,11 +157,10 @@ def at_once(work: Sequence[Callable[[], None]]) -> None:
 def make_links(spool: Path, users: int) -> list[tuple[str, str]]:
     """Links as the module makes them, each with its profile."""
     profiles = [f"client\n# {number} {secrets.token_hex(PROFILE_BYTES // 2)}\n" for number in range(users)]
-    links = [
-        {"user": f"user{number}", "device": "laptop", "profile": profile} for number, profile in enumerate(profiles)
-    ]
     options = {
-        "links": links, "host": "cambridge2.example.net", "port": 443, "hours": 1, "qr_code": True,
+        "links": [{"user": f"user{number}", "device": "laptop"} for number in range(users)],
+        "profiles": {f"user{number}@laptop": profile for number, profile in enumerate(profiles)},
+        "host": "cambridge2.example.net", "port": 443, "hours": 1, "qr_code": True,
         "folder": str(spool), "state": "present",
     }  # fmt: skip
     run = LinkRun(options)

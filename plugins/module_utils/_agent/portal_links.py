@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.change 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.missing import MissingLibraryError
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import FileError
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.qr_code import render_qr_code
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.names import common_name, parse_user_name
-from ansible_collections.privatespace.gateway.plugins.module_utils._portal.links import Link
+from ansible_collections.privatespace.gateway.plugins.module_utils._portal.links import Entry, Link
 from ansible_collections.privatespace.gateway.plugins.module_utils._portal.plan import (
     Found,
     Steps,
@@ -58,7 +60,7 @@ class LinkRun:
 
     def decide(self) -> Change[Steps]:
         """Look whether all of it can be done, and what that is; nothing is written."""
-        wanted = read_wanted(self.parameters["links"], present=self.present)
+        wanted = read_wanted(self.parameters["links"], self.parameters.get("profiles") or {}, present=self.present)
         if self.present:
             check_address(self.parameters["host"], port=self.parameters["port"], hours=self.parameters["hours"])
             check_profiles(wanted)
@@ -77,8 +79,15 @@ class LinkRun:
         """Make the new links, and then erase the old ones."""
         steps = change.steps[0]
         made = [(each, os.urandom(TOKEN_BYTES)) for each in steps.make]
-        add_links(self.spool, [self._sealed(each, token) for each, token in made])
-        self.spool.erase(steps.erase)
+        links = [self._sealed(each, token) for each, token in made]
+        add_links(self.spool, links)
+        try:
+            self.spool.erase(steps.erase)
+        except FileError as error:
+            # Nobody is going to be told the new ones.
+            with suppress(FileError):
+                self.spool.erase(Entry(link.id).name for link in links)
+            raise FileError(error.message, remedy="None was made there.") from error
         if not self.present:
             return {}
         return {"links": [self._told(each, self._url(token)) for each, token in made]}
@@ -111,9 +120,12 @@ class LinkRun:
         return {"user": wanted.user, "device": wanted.device, "url": url, "expires": expires}
 
 
-def read_wanted(links: Sequence[Mapping[str, Any]], *, present: bool) -> tuple[Wanted, ...]:
+def read_wanted(
+    links: Sequence[Mapping[str, Any]], profiles: Mapping[str, Any], *, present: bool
+) -> tuple[Wanted, ...]:
     """What was asked for.
 
+    :param profiles: By ``USER@DEVICE``.
     :raises InputError: a name is bad, or something is missing; the message holds no profile.
     """
     found = []
@@ -123,10 +135,11 @@ def read_wanted(links: Sequence[Mapping[str, Any]], *, present: bool) -> tuple[W
             common_name(user, device)
         if present and not device:
             raise InputError(f"A link for {user} names no device.", remedy="Give links[].device.")
-        if present and not each.get("profile"):
-            raise InputError(f"There is no profile for {user}@{device}.", remedy="Give links[].profile.")
+        profile = profiles.get(f"{user}@{device}", "")
+        if present and not (isinstance(profile, str) and profile):
+            raise InputError(f"There is no profile for {user}@{device}.", remedy=f"Give profiles['{user}@{device}'].")
         file_name = each.get("file_name") or f"{user}@{device}.ovpn"
-        found.append(Wanted(user, device, each.get("profile") or "", file_name))
+        found.append(Wanted(user, device, profile, file_name))
     return tuple(found)
 
 

@@ -143,7 +143,8 @@ class Service:
         """A link for a device, made as the module makes it; returns its URL."""
         run = LinkRun(
             {
-                "links": [{"user": user, "device": device, "profile": profile or f"client\n# {CANARY}\n"}],
+                "links": [{"user": user, "device": device}],
+                "profiles": {f"{user}@{device}": profile or f"client\n# {CANARY}\n"},
                 "host": HOST, "port": 443, "hours": hours, "qr_code": True,
                 "folder": str(self.spool), "state": "present",
             }

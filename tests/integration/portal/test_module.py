@@ -20,8 +20,9 @@ def spool(tmp_path: Path) -> Path:
 
 
 def wanted(spool: Path, *devices: str, **more: Any) -> dict[str, Any]:
-    links = [{"user": "alice", "device": device, "profile": PROFILE} for device in devices]
-    return {"folder": str(spool), "host": HOST, "links": links, **more}
+    links = [{"user": "alice", "device": device} for device in devices]
+    profiles = {f"alice@{device}": PROFILE for device in devices}
+    return {"folder": str(spool), "host": HOST, "links": links, "profiles": profiles, **more}
 
 
 def test_a_link_is_foretold_made_replaced_and_erased(tmp_path: Path, spool: Path, run_module: RunModule) -> None:
@@ -72,11 +73,12 @@ def test_nothing_planted_in_the_folder_misleads_root(tmp_path: Path, spool: Path
         ({"host": "https://x"}, "no name of a host"),
         ({"hours": 0}, "cannot wait 0 hours"),
         ({"port": 0}, "0 is no port"),
-        ({"links": [{"user": "Alice", "device": "x", "profile": PROFILE}]}, "user name 'Alice'"),
-        ({"links": [{"user": "alice", "device": "a b", "profile": PROFILE}]}, "device name 'a b'"),
-        ({"links": [{"user": "alice", "profile": PROFILE}]}, "names no device"),
-        ({"links": [{"user": "alice", "device": "laptop"}]}, "no profile for alice@laptop"),
-        ({"links": [{"user": "alice", "device": "x", "profile": PROFILE, "file_name": "../x.ovpn"}]}, "no name for"),
+        ({"links": [{"user": "Alice", "device": "x"}]}, "user name 'Alice'"),
+        ({"links": [{"user": "alice", "device": "a b"}]}, "device name 'a b'"),
+        ({"links": [{"user": "alice"}]}, "names no device"),
+        ({"profiles": {"alice@phone": PROFILE}}, "no profile for alice@laptop"),
+        ({"profiles": {"alice@laptop": [PROFILE]}}, "no profile for alice@laptop"),
+        ({"links": [{"user": "alice", "device": "laptop", "file_name": "../x.ovpn"}]}, "no name for"),
         ({"folder": "/nonexistent/links"}, "gives out no links"),
     ],
 )
