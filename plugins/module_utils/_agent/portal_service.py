@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.portal_spool import Kept, Spool
@@ -23,7 +22,12 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._portal.limit
     name_visitor,
     parse_journal,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._portal.links import Entry, digest_claim, is_over
+from ansible_collections.privatespace.gateway.plugins.module_utils._portal.links import (
+    LONGEST_SECONDS,
+    Entry,
+    digest_claim,
+    is_over,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._portal.messages import (
     NOT_UNDERSTOOD,
     UNKNOWN,
@@ -57,10 +61,6 @@ class Portal:
         :param action: ``look``, ``claim`` or ``done``.
         :param visitor: By what the visitor is counted, or nothing.
         """
-        with self._counting:
-            wait = self._limits.wait_before(visitor, now=self._ticks())
-        if wait:
-            return too_often(wait)
         try:
             given = self._work[action](parse_question(content, with_claim=action != "look"))
         except InputError:
@@ -88,27 +88,39 @@ class Portal:
         return name_visitor(address)
 
     def sweep(self) -> list[str]:
-        """Erase every link that is over, and what was never finished; a line for each link.
+        """Erase every link that is over, and what was never finished; a line for each link and each failure.
 
-        :raises FileError: the folder cannot be read, or something cannot be erased.
+        :raises FileError: the folder cannot be read.
         """
         now = self._clock()
-        self.spool.erase(self.spool.unfinished(now=now))
         lines = []
+        for name in self.spool.unfinished(now=now):
+            lines += self._try_to_erase(name)
         for entry in self.spool.entries():
-            try:
-                kept = self.spool.read(entry)
-            except StateError as error:
-                lines.append(str(error))
-                # A folder in the place of a file stays, and stops nothing.
-                with suppress(FileError):
-                    self.spool.erase([entry.name])
-                continue
-            if kept is not None and self._is_over(kept, now):
-                self.spool.erase([entry.name])
-                why = "was fetched and not confirmed" if entry.claim else "was not fetched in time"
-                lines.append(f"the link of {kept.link.subject} {why}, and is erased")
+            lines += self._sweep_one(entry, now)
         return lines
+
+    def _sweep_one(self, entry: Entry, now: float) -> list[str]:
+        try:
+            kept = self.spool.read(entry)
+        except FileError as error:
+            return [str(error)]
+        except StateError:
+            # A later version may understand it, as long as it can be a link.
+            old = self.spool.age(entry.name, now=now) > LONGEST_SECONDS
+            return self._try_to_erase(entry.name) if old else []
+        if kept is None or not self._is_over(kept, now):
+            return []
+        failed = self._try_to_erase(entry.name)
+        why = "was fetched and not confirmed" if entry.claim else "was not fetched in time"
+        return failed or [f"the link of {kept.link.subject} {why}, and is erased"]
+
+    def _try_to_erase(self, name: str) -> list[str]:
+        try:
+            self.spool.erase([name])
+        except FileError as error:
+            return [str(error)]
+        return []
 
     def _is_over(self, kept: Kept, now: float) -> bool:
         return is_over(kept.entry, kept.link, touched=kept.touched, now=now, retry_seconds=self.settings.retry_seconds)

@@ -71,6 +71,8 @@ class Spool:
         try:
             facts = os.fstat(descriptor)
             content = _read_whole(descriptor) if stat.S_ISREG(facts.st_mode) else b""
+        except OSError as error:
+            raise FileError(f"Cannot read a link in {self.folder}: {error.strerror}.") from error
         finally:
             os.close(descriptor)
         return Kept(entry, parse_link(content, link_id=entry.id), facts.st_mtime)
@@ -122,27 +124,26 @@ class Spool:
         )
 
     def links(self) -> Iterator[Kept]:
-        """All links that can be read; what is no link is passed over."""
+        """All links that can be read; what is no link, or cannot be read, is passed over."""
         for entry in self.entries():
             try:
                 kept = self.read(entry)
-            except StateError:
+            except (StateError, FileError):
                 continue
             if kept is not None:
                 yield kept
 
     def unfinished(self, *, now: float) -> list[str]:
         """Names of files that somebody began to write and will not finish."""
-        found = []
-        for name in self._names():
-            if name.startswith(_UNFINISHED):
-                try:
-                    age = now - (self.folder / name).lstat().st_mtime
-                except FileNotFoundError:
-                    continue
-                if age > UNFINISHED_SECONDS:
-                    found.append(name)
-        return sorted(found)
+        begun = [name for name in self._names() if name.startswith(_UNFINISHED)]
+        return sorted(name for name in begun if self.age(name, now=now) > UNFINISHED_SECONDS)
+
+    def age(self, name: str, *, now: float) -> float:
+        """Seconds since a file was last changed; 0 where that cannot be told."""
+        try:
+            return now - (self.folder / name).lstat().st_mtime
+        except OSError:
+            return 0.0
 
     def _names(self) -> list[str]:
         try:

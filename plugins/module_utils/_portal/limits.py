@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How often somebody may be wrong about a link.
 
-Nobody guesses one of 2^128 ids; limits keep those who try from taking the gateway's time. A visitor who was wrong too
-often waits. Where the visitor is not known, and for all visitors together, only wrong ids are put off: whoever has a
-right link gets in.
+Nobody guesses one of 2^128 ids; limits keep those who try from learning fast that they were wrong. Only wrong ids are
+put off, those of one visitor and those of all together: whoever has a right link gets in, also from behind the address
+of somebody who guesses.
 """
 
 from __future__ import annotations
@@ -53,27 +53,29 @@ class Limits:
         self._everybody = Allowance(float(in_all), 0.0)
         self._visitors: OrderedDict[str, Allowance] = OrderedDict()
 
-    def wait_before(self, visitor: str, *, now: float) -> int:
-        """Seconds that this visitor has to wait before asking for anything; 0 for one who is not known."""
-        allowance = self._visitors.get(visitor)
-        if allowance is None:
-            return 0
-        allowance.refill(self.per_visitor, now)
-        return allowance.wait(self.per_visitor)
-
     def count_wrong(self, visitor: str, *, now: float) -> int:
-        """Note a wrong guess; seconds to wait where there were too many of everybody's, else 0."""
-        if visitor:
-            allowance = self._visitors.setdefault(visitor, Allowance(float(self.per_visitor), now))
-            self._visitors.move_to_end(visitor)
-            allowance.refill(self.per_visitor, now)
-            allowance.left = max(0.0, allowance.left - 1)
-            if len(self._visitors) > MOST_VISITORS:
-                self._visitors.popitem(last=False)
-        self._everybody.refill(self.in_all, now)
-        wait = self._everybody.wait(self.in_all)
-        self._everybody.left = max(0.0, self._everybody.left - 1)
-        return wait
+        """Note a wrong guess.
+
+        :param visitor: Empty for one who is not known, and counts among everybody only.
+        :returns: Seconds to wait where there were too many, of this visitor's or of everybody's, else 0.
+        """
+        # Who waits already takes nothing from the others.
+        wait = self._count_visitor(visitor, now) if visitor else 0
+        return wait or _count(self._everybody, self.in_all, now)
+
+    def _count_visitor(self, visitor: str, now: float) -> int:
+        allowance = self._visitors.setdefault(visitor, Allowance(float(self.per_visitor), now))
+        self._visitors.move_to_end(visitor)
+        if len(self._visitors) > MOST_VISITORS:
+            self._visitors.popitem(last=False)
+        return _count(allowance, self.per_visitor, now)
+
+
+def _count(allowance: Allowance, most: int, now: float) -> int:
+    allowance.refill(most, now)
+    wait = allowance.wait(most)
+    allowance.left = max(0.0, allowance.left - 1)
+    return wait
 
 
 def name_visitor(address: str) -> str:

@@ -19,6 +19,8 @@ from typing import Any
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 
 VERSION = 1
+# For so long a link can wait at most; what nobody understands is kept as long.
+LONGEST_SECONDS = 30 * 24 * 3600
 _WAITING = re.compile(r"([0-9a-f]{32})\.waiting")
 _CLAIMED = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{32})\.claimed")
 _DIGEST_CHARACTERS = 32

@@ -15,27 +15,29 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._portal.limit
 
 def test_a_visitor_who_was_wrong_too_often_waits_and_may_then_try_again() -> None:
     counted = Limits(per_visitor=3, in_all=100)
-    for _ in range(3):
-        assert counted.wait_before("a", now=0) == 0
-        assert counted.count_wrong("a", now=0) == 0
-    assert counted.wait_before("a", now=0) == 200
-    assert counted.wait_before("b", now=0) == 0
-    assert counted.wait_before("a", now=199) == 1
-    assert counted.wait_before("a", now=200) == 0
+    assert [counted.count_wrong("a", now=0) for _ in range(4)] == [0, 0, 0, 200]
+    assert counted.count_wrong("b", now=0) == 0
+    assert counted.count_wrong("a", now=199) == 1
+    assert counted.count_wrong("a", now=399) == 0
 
 
-def test_everybody_together_is_put_off_after_being_wrong_only() -> None:
+def test_everybody_together_is_put_off() -> None:
     counted = Limits(per_visitor=100, in_all=2)
     assert [counted.count_wrong("", now=0) for _ in range(3)] == [0, 0, 300]
-    assert counted.wait_before("", now=0) == 0
-    assert counted.wait_before("a", now=0) == 0
+    assert counted.count_wrong("a", now=0) == 300
     assert counted.count_wrong("", now=600) == 0
+
+
+def test_who_waits_takes_nothing_from_the_others() -> None:
+    counted = Limits(per_visitor=1, in_all=2)
+    assert [counted.count_wrong("a", now=0) for _ in range(50)] == [0] + [600] * 49
+    assert counted.count_wrong("b", now=0) == 0
 
 
 def test_a_clock_that_is_set_back_gives_nothing_away() -> None:
     counted = Limits(per_visitor=1, in_all=100)
     counted.count_wrong("a", now=1000)
-    assert counted.wait_before("a", now=0) == 600
+    assert counted.count_wrong("a", now=0) == 600
 
 
 def test_only_so_many_visitors_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +45,7 @@ def test_only_so_many_visitors_are_remembered(monkeypatch: pytest.MonkeyPatch) -
     counted = Limits(per_visitor=1, in_all=100)
     for visitor in ("a", "b", "c"):
         counted.count_wrong(visitor, now=0)
-    assert [bool(counted.wait_before(visitor, now=0)) for visitor in ("a", "b", "c")] == [False, True, True]
+    assert [bool(counted.count_wrong(visitor, now=0)) for visitor in ("b", "c", "a")] == [True, True, False]
 
 
 @pytest.mark.parametrize(
