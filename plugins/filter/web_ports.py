@@ -16,11 +16,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._web.ports im
 )
 
 
-def web_ports(output: str, sockets: Sequence[str], own_pid: int = 0) -> dict[str, Any]:
+def web_ports(output: str, sockets: Sequence[str], own_pid: int = 0, leaving: Sequence[str] = ()) -> dict[str, Any]:
     """Who has the ports of the web server; see the documentation of the filter."""
     found, wanted = parse_sockets(output), wanted_sockets(sockets)
     return {
-        "taken": describe_taken(found, wanted, own_pid=int(own_pid)),
+        "taken": describe_taken(found, wanted, own_pid=int(own_pid), leaving=leaving),
         "missing": missing_sockets(found, wanted, own_pid=int(own_pid)),
     }
 

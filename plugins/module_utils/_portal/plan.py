@@ -74,7 +74,8 @@ def check_address(host: str, *, port: int, hours: int) -> None:
     """
     if not _HOST.fullmatch(host):
         raise InputError(
-            f"'{shown(host)}' is no name of a host.", remedy="Give the name under which browsers find the gateway."
+            f"'{shown(host)}' is no name of a host.",
+            remedy="Give the name under which browsers find the gateway: dns_zone, acme_names or web_server_names.",
         )
     if not 1 <= port <= LAST_PORT:
         raise InputError(f"{port} is no port.", remedy="There are 1 to 65535.")

@@ -59,15 +59,19 @@ def wanted_sockets(written: Sequence[str]) -> tuple[Socket, ...]:
     return tuple(found)
 
 
-def describe_taken(sockets: Sequence[Socket], wanted: Sequence[Socket], *, own_pid: int) -> list[str]:
+def describe_taken(
+    sockets: Sequence[Socket], wanted: Sequence[Socket], *, own_pid: int, leaving: Sequence[str] = ()
+) -> list[str]:
     """One sentence for every port of ours that somebody else has.
 
     :param own_pid: The main process of our own web server; 0 while it does not run.
+    :param leaving: Names of processes that are told to leave before we come.
     """
     told = []
     for socket in sockets:
         is_ours = own_pid and any(pid == own_pid for _name, pid in socket.holders)
-        if not is_ours and any(_overlap(socket, one) for one in wanted):
+        is_leaving = socket.holders and all(name in leaving for name, _pid in socket.holders)
+        if not is_ours and not is_leaving and any(_overlap(socket, one) for one in wanted):
             name, pid = socket.holders[0] if socket.holders else ("somebody", 0)
             remedy = _REMEDIES.get(name, "Stop it, or give it another port.")
             told.append(f"{socket} is taken by {name}{f' (process {pid})' if pid else ''}. {remedy}")

@@ -28,7 +28,7 @@ _OPENSSL = re.compile(r"(?:built|running) with OpenSSL (\d+)\.(\d+)")
 _KEYS = frozenset(
     (
         "server_names", "http_port", "https_port", "shared_port", "tls_profile", "hsts_seconds", "ipv6", "version",
-        "listeners", "port_share",
+        "listeners", "listeners_ipv6", "port_share",
     )
 )  # fmt: skip
 _MOST_SECONDS = 10 * 366 * 86400
@@ -66,8 +66,9 @@ def parse_web(raw: Mapping[str, Any]) -> WebSettings:
     """Check what a role was given.
 
     :param raw: The keys of :class:`WebSettings`; in place of ``https_sockets`` it has ``listeners`` (of OpenVPN, as an
-        administrator wrote them), ``port_share`` (what they have for it where they do not say) and ``shared_port``, and
-        in place of what nginx can do ``version``, what ``nginx -V`` said.
+        administrator wrote them), ``listeners_ipv6`` (whether those without an address answer IPv6, too),
+        ``port_share`` (what they have for it where they do not say) and ``shared_port``, and in place of what nginx can
+        do ``version``, what ``nginx -V`` said.
     :raises InputError: naming the key and what is wrong with its value.
     """
     unknown = sorted(set(map(str, raw)) - _KEYS)
@@ -87,14 +88,16 @@ def parse_web(raw: Mapping[str, Any]) -> WebSettings:
     _refuse_taken(listeners, port=http_port, what="web_http_port")
     _refuse_taken(listeners, port=shared_port, what="web_shared_port")
     sharing = [one for one in listeners if _port(one) == https_port]
+    taken = _families(sharing, both=bool(raw.get("listeners_ipv6", True)))
     for listener in sharing:
         _require_shared(listener, default=raw.get("port_share", ""), shared_port=shared_port)
+    own = [*([] if 4 in taken else [str(https_port)]), *([] if 6 in taken or not ipv6 else [f"[::]:{https_port}"])]
     version = str(raw.get("version") or OLDEST)
     return WebSettings(
         server_names=_names(raw.get("server_names")),
         http_port=http_port,
         https_port=https_port,
-        https_sockets=_https_sockets(sharing, port=https_port, shared_port=shared_port, ipv6=ipv6),
+        https_sockets=(*([f"{LOOPBACK}:{shared_port}"] if sharing else []), *own),
         tls_profile=profile,
         hsts_seconds=_number(raw.get("hsts_seconds", 63072000), what="web_hsts_seconds", least=0, most=_MOST_SECONDS),
         ipv6=ipv6,
@@ -107,7 +110,7 @@ def _names(raw: Any) -> tuple[str, ...]:
     if not isinstance(raw, (list, tuple)) or not raw:
         raise InputError(
             "The web server has no name.",
-            remedy="Give this gateway a name in a zone (dns_zone, playbook site), or set web_server_names.",
+            remedy="Set dns_zone and run the playbook site, or set acme_names or web_server_names for this gateway.",
         )
     names = []
     for one in raw:
@@ -153,13 +156,16 @@ def _require_shared(listener: Mapping[str, Any], *, default: Any, shared_port: i
         )
 
 
-def _https_sockets(sharing: Sequence[Mapping[str, Any]], *, port: int, shared_port: int, ipv6: bool) -> tuple[str, ...]:
-    """Behind OpenVPN, where a listener has the port; on the port itself, for each family of which none has it."""
-    addresses = [str(one.get("address") or "") for one in sharing]
-    taken4 = any(not one or ":" not in one for one in addresses)
-    taken6 = any(not one or ":" in one for one in addresses)
-    own = [*([] if taken4 else [str(port)]), *([] if taken6 or not ipv6 else [f"[::]:{port}"])]
-    return (*([f"{LOOPBACK}:{shared_port}"] if sharing else []), *own)
+def _families(sharing: Sequence[Mapping[str, Any]], *, both: bool) -> set[int]:
+    """Where OpenVPN has the port; in a family of which no listener has it the web server is on the port itself.
+
+    :param both: Whether a listener without an address answers IPv6, too.
+    """
+    found: set[int] = set()
+    for listener in sharing:
+        address = str(listener.get("address") or "")
+        found |= {6} if ":" in address else {4} if address or not both else {4, 6}
+    return found
 
 
 def _number(value: Any, *, what: str, least: int, most: int) -> int:

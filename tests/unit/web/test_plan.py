@@ -54,6 +54,20 @@ def test_where_it_waits(listeners: list[Any], ipv6: bool, https: list[str]) -> N
         assert f"listen {socket} ssl http2;" in found["files"]["available/https.conf"]
 
 
+@pytest.mark.parametrize(
+    ("listeners", "https"),
+    [
+        ([TCP], [SHARE, "[::]:443"]),
+        ([{**TCP, "address": "2001:db8::1"}], [SHARE, "443"]),
+        ([{**TCP, "address": "2001:db8::1"}, TCP], [SHARE]),
+    ],
+)
+def test_it_answers_ipv6_itself_where_openvpn_does_not(listeners: list[Any], https: list[str]) -> None:
+    found = plan(listeners=listeners, port_share=SHARE, listeners_ipv6=False)
+    assert found["sockets"] == ["80", "[::]:80", *https]
+    assert plan(listeners=[TCP], port_share=SHARE, listeners_ipv6=False, ipv6=False)["sockets"] == ["80", SHARE]
+
+
 def test_a_listener_that_hands_browsers_elsewhere_is_refused() -> None:
     told = refused(listeners=[{**TCP, "port_share": "127.0.0.1:4443"}])
     assert "hands browsers to 127.0.0.1:4443" in told
@@ -65,8 +79,8 @@ def test_a_listener_that_hands_browsers_elsewhere_is_refused() -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"server_names": []}, "set web_server_names"),
-        ({"server_names": None}, "set web_server_names"),
+        ({"server_names": []}, "or web_server_names"),
+        ({"server_names": None}, "or web_server_names"),
         ({"server_names": ["192.0.2.1"]}, "not the full name of a host"),
         ({"server_names": ["localhost"]}, "not the full name of a host"),
         ({"server_names": ["*.example.net"]}, "not the full name of a host"),

@@ -61,3 +61,10 @@ def test_what_it_does_not_wait_on_is_told() -> None:
 def test_a_holder_that_cannot_be_seen_is_told_all_the_same() -> None:
     (told,) = web_ports("LISTEN 0 5 0.0.0.0:80 0.0.0.0:*\n", ["80"])["taken"]
     assert told == "0.0.0.0:80 is taken by somebody. Stop it, or give it another port."
+
+
+def test_who_leaves_before_we_come_has_taken_nothing() -> None:
+    both = line("*:80", "openvpn") + line("127.0.0.1:8443")
+    (told,) = web_ports(both, SHARED, 0, ["openvpn"])["taken"]
+    assert "taken by apache2" in told
+    assert web_ports("LISTEN 0 5 0.0.0.0:80 0.0.0.0:*\n", ["80"], 0, ["openvpn"])["taken"]
