@@ -58,7 +58,7 @@ def render_metrics(state: Mapping[str, Any] | None, *, now: float) -> str:
     metrics = _scrape(state, now=now)
     if state is not None:
         metrics += [*_listeners(state), *_sessions(state), *_users(state), *_certificates(state), _foreign(state)]
-        metrics += [*_name(state.get("announcement")), *_web(state.get("web_certificate"))]
+        metrics += [*_name(state.get("announcement")), *_web(state.get("web_certificate"), now=now)]
     return "".join(f"{line}\n" for metric in metrics for line in metric.lines())
 
 
@@ -164,14 +164,15 @@ def _name(announcement: Mapping[str, Any] | None) -> list[Metric]:
     return [right, checked]
 
 
-def _web(certificate: Mapping[str, Any] | None) -> list[Metric]:
+def _web(certificate: Mapping[str, Any] | None, *, now: float) -> list[Metric]:
     right = Metric("https_certificate_right", GAUGE, "Whether the certificate for browsers is as it should be.")
     checked = Metric("https_certificate_checked_timestamp_seconds", GAUGE, "When the gateway last looked at it.")
     expiry = Metric("https_certificate_expiry_timestamp_seconds", GAUGE, "When the certificate for browsers expires.")
     left = Metric("https_certificate_days_left", GAUGE, "How many days it is good for.")
     retry = Metric("https_certificate_retry_timestamp_seconds", GAUGE, "When the gateway tries again after a failure.")
     if certificate:
-        right.add(int(not certificate["problem"]))
+        is_good = bool(certificate["fingerprint"]) and certificate["not_after"] > now
+        right.add(int(is_good and not certificate["problem"]))
         checked.add(certificate["checked_at"])
         if certificate["fingerprint"]:
             expiry.add(certificate["not_after"])

@@ -106,7 +106,11 @@ def _name(announcement: Mapping[str, Any] | None, *, now: float) -> Iterator[tup
 
 def _web(certificate: Mapping[str, Any] | None, *, now: float) -> Iterator[tuple[str, str]]:
     """Tunnels do without it: it is for browsers."""
-    if not certificate or certificate["revoked"]:
+    if not certificate:
+        return
+    if certificate["revoked"]:
+        if certificate["problem"]:
+            yield PROBLEM, f"The HTTPS certificate is to be revoked: {certificate['problem']}"
         return
     left = certificate["not_after"] - now
     problem = f": {certificate['problem']}" if certificate["problem"] else "."

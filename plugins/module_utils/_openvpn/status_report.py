@@ -58,7 +58,8 @@ def _web(certificate: Mapping[str, Any], *, now: float) -> str:
     checked = f"checked {_span(now - certificate['checked_at'])} ago"
     later = certificate["retry_at"] - now
     if certificate["revoked"]:
-        return "HTTPS certificate revoked; the playbook site has another one"
+        done = "not revoked yet" if certificate["problem"] else "revoked"
+        return f"HTTPS certificate {done}; the playbook site has another one"
     if certificate["problem"] and later > 0:
         checked = f"tried again in {_span(later)}"
     if not certificate["fingerprint"]:

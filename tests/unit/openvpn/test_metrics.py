@@ -105,6 +105,9 @@ def test_the_certificate_for_browsers_is_right_or_not(problem: str, right: int) 
     assert found["https_certificate_days_left"] == 1
     assert ("https_certificate_retry_timestamp_seconds" in found) is bool(problem)
     found = parse(render_metrics({**STATE, "web_certificate": {**certificate, "fingerprint": ""}}, now=NOW))
+    assert found["https_certificate_right"] == 0
+    expired = {**certificate, "not_after": NOW}
+    assert parse(render_metrics({**STATE, "web_certificate": expired}, now=NOW))["https_certificate_right"] == 0
     assert "https_certificate_expiry_timestamp_seconds" not in found
 
 

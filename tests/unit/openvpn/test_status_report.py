@@ -201,3 +201,7 @@ def test_the_certificate_for_browsers_is_among_what_expires() -> None:
     assert first == {"kind": "web", "name": "gateway1", "not_after": NOW + DAY}
     assert problems(web_certificate=WEB) == ("ok", [])
     assert problems(web_certificate={**WEB, "revoked": True, "fingerprint": "", "not_after": 0}) == ("ok", [])
+    owed = {**WEB, "revoked": True, "fingerprint": "", "not_after": 0, "problem": "Not revoked yet: no answer."}
+    assert problems(web_certificate=owed) == (
+        "problem", ["The HTTPS certificate is to be revoked: Not revoked yet: no answer."],
+    )  # fmt: skip
