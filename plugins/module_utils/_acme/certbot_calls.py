@@ -67,10 +67,20 @@ def contact_arguments(settings: AcmeSettings) -> list[str]:
     return ["update_account", *shared_arguments(settings, directory=settings.directory), *whose]
 
 
-def revocation_arguments(settings: AcmeSettings, lineage: str, *, reason: str) -> list[str]:
-    """The call that revokes a certificate and forgets it."""
-    chosen = ["--cert-name", lineage, "--reason", reason, "--delete-after-revoke"]
-    return ["revoke", *shared_arguments(settings), *chosen]
+def revocation_arguments(settings: AcmeSettings, certificate: str, *, directory: str, reason: str) -> list[str]:
+    """The call that revokes a certificate with the key of the account.
+
+    :param certificate: A file.
+    :param directory: The CA that it is from.
+    """
+    chosen = ["--cert-path", certificate, "--reason", reason, "--no-delete-after-revoke"]
+    return ["revoke", *shared_arguments(settings, directory=directory), *chosen]
+
+
+def is_revoked_already(problem: str) -> bool:
+    """Whether a revocation failed because there was nothing to revoke."""
+    said = problem.lower()
+    return "alreadyrevoked" in said or "already been revoked" in said or "already revoked" in said
 
 
 def _authenticator(settings: AcmeSettings) -> list[str]:

@@ -30,6 +30,8 @@ KEY_BITS = (2048, 3072, 4096)
 MOST_NAMES = 100
 LONGEST_NAME = 253
 LONGEST_PROPAGATION_SECONDS = 3600
+# Errors do not show them.
+_SECRETS = ("eab_hmac_key", "secret_key")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _URL = re.compile(r"https://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s?#]*)?")
@@ -122,6 +124,11 @@ class AcmeSettings:
     def secrets(self) -> tuple[str, ...]:
         """What must not be shown."""
         return tuple(filter(None, (self.eab_hmac_key, self.secret_key)))
+
+    @property
+    def ca_mark(self) -> str:
+        """Tells what a CA counts attempts by."""
+        return hashlib.sha256(repr((self.directory, sorted(self.names), self.email)).encode()).hexdigest()
 
     @property
     def mark(self) -> str:
@@ -230,6 +237,8 @@ def _provider(raw: Mapping[str, Any], challenge: str) -> dict[str, Any]:
 
 
 def _line(raw: Mapping[str, Any], name: str) -> str:
+    if name in _SECRETS and not str(raw.get(name) or "").isprintable():
+        raise InputError(f"acme_{name} holds a control character.", remedy="Give it as one line of visible characters.")
     return require_single_line(str(raw.get(name) or ""), what=f"acme_{name}").strip()
 
 

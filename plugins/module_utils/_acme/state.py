@@ -16,7 +16,11 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 60.0, 3600.0
 FIRST_ASKED_PAUSE_SECONDS, LONGEST_ASKED_PAUSE_SECONDS = 1200.0, 6 * 3600.0
 # What a CA may ask for, and a little.
 LONGEST_WAIT_SECONDS = 9 * DAY_SECONDS
-_TEXTS = ("directory", "issuer", "serial", "fingerprint", "loaded", "problem", "mark", "contact")
+# When certbot renews: at a third of the life, or at half of one that is short.
+LIFE_SHARE, SHORT_LIFE_SHARE, SHORT_LIFE_SECONDS = 1 / 3, 1 / 2, 10 * DAY_SECONDS
+# CAs date certificates back by an hour or so.
+MOST_CLOCK_SECONDS = 2 * DAY_SECONDS
+_TEXTS = ("directory", "issuer", "serial", "fingerprint", "loaded", "problem", "mark", "ca_mark", "contact")
 _NUMBERS = ("not_before", "not_after", "checked_at", "changed_at", "retry_at")
 
 
@@ -33,6 +37,7 @@ class State:
     :param retry_at: Before this moment nothing is attempted by itself; 0 where nothing has failed.
     :param ca_said: Whether that moment was the CA's wish.
     :param mark: The configuration that the last attempt was for.
+    :param ca_mark: What of it the CA counts attempts by.
     :param contact: The directory and the e-mail address that the CA has.
     :param revoked: Whether the certificate was revoked on purpose, and nothing is done until the next installation.
     """
@@ -54,6 +59,7 @@ class State:
     retry_at: float = 0.0
     ca_said: bool = False
     mark: str = ""
+    ca_mark: str = ""
     contact: str = ""
     revoked: bool = False
 
@@ -77,19 +83,32 @@ def parse_state(raw: Any) -> State:
         return State()
 
 
-def is_paused(last: State, *, mark: str, now: float, asked_for: bool = False) -> bool:
+def is_paused(last: State, *, mark: str, ca_mark: str, now: float, asked_for: bool = False) -> bool:
     """Whether it is too early to try again.
 
     Another configuration is worth an attempt at once, and so is what a person asked for; but not where the CA itself
     has said when it wants to be asked again.
 
     :param mark: The present configuration.
+    :param ca_mark: What of it the CA counts attempts by.
     :param asked_for: Whether a person wants it now.
     """
     waits = bool(last.failures) and now < last.retry_at <= now + LONGEST_WAIT_SECONDS
-    if not waits or last.mark != mark:
+    if not waits:
         return False
-    return last.ca_said or not asked_for
+    return last.ca_mark == ca_mark if last.ca_said else last.mark == mark and not asked_for
+
+
+def is_due(not_before: float, not_after: float, *, now: float) -> bool:
+    """Whether a certificate has to be renewed by its age, as certbot judges where the CA says nothing."""
+    life = not_after - not_before
+    share = SHORT_LIFE_SHARE if life < SHORT_LIFE_SECONDS else LIFE_SHARE
+    return not_after - now < life * share
+
+
+def is_clock_ahead(not_before: float, *, now: float) -> bool:
+    """Whether a certificate that was signed just now shows that the clock is wrong."""
+    return now - not_before > MOST_CLOCK_SECONDS
 
 
 def pause_after(failures: int, *, chance: float, asked: bool) -> float:
@@ -117,7 +136,7 @@ def next_attempt(
 def show(state: State, *, now: float) -> dict[str, Any]:
     """What people and other programs are shown."""
     left = (state.not_after - now) / DAY_SECONDS if state.fingerprint else None
-    hidden = ("mark", "contact", "loaded")
+    hidden = ("mark", "ca_mark", "contact", "loaded")
     facts = {name: value for name, value in state.as_dict().items() if name not in hidden}
     return {**facts, "days_left": None if left is None else round(left, 2)}
 
@@ -126,11 +145,12 @@ def judge_addresses(name: str, found: Sequence[str], own: Sequence[str], *, serv
     """Why a name does not lead to this gateway; empty where it does.
 
     :param found: What a name server answers, A and AAAA, canonical.
-    :param own: The gateway's addresses; empty where nobody knows them, so that any is taken for right.
+    :param own: The gateway's addresses; those of a family of which none is known are taken for right.
     """
     if not found:
         return f"{name} has no address ({server} says so)."
-    strange = [one for one in found if own and one not in own]
+    families = {":" in one for one in own}
+    strange = [one for one in found if (":" in one) in families and one not in own]
     if not strange:
         return ""
     return f"{name} leads to {', '.join(strange)} ({server} says so); this gateway has {', '.join(own)}."

@@ -9,13 +9,18 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._acme.settings import AcmeSettings, parse_settings
 from ansible_collections.privatespace.gateway.plugins.module_utils._acme.state import State, parse_state, show
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.acme_attempt import Attempt
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, StateError
+from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import (
+    BusyError,
+    CollectionError,
+    StateError,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.commands import run_command
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional, write_atomic
@@ -43,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         if asked.check:
             return _preview(settings, asked)
         return _work(settings, path, asked)
-    except CollectionError as error:
+    except (CollectionError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
@@ -83,6 +88,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _work(settings: AcmeSettings, path: Path, asked: argparse.Namespace) -> int:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return _work_alone(settings, path, asked)
+    except BusyError as error:
+        if asked.now or asked.renew:
+            last = show(_read_state(path), now=epoch_seconds())
+            _print({**last, "problem": str(error), "changed": False})
+        raise
+
+
+def _work_alone(settings: AcmeSettings, path: Path, asked: argparse.Namespace) -> int:
     with exclusive_lock(path.parent / "lock", wait_seconds=LOCK_SECONDS, what="The certificate of this gateway"):
         last, now = _read_state(path), epoch_seconds()
         attempt = Attempt(settings, last, now=now, resolver=asked.resolver, port=asked.dns_port)
@@ -91,7 +106,9 @@ def _work(settings: AcmeSettings, path: Path, asked: argparse.Namespace) -> int:
         else:
             state = attempt.run(asked_for=asked.now or asked.renew, force=asked.renew)
         write_atomic(path, (json.dumps(state.as_dict()) + "\n").encode(), mode=STATE_MODE)
-    _schedule(settings, state, now=now)
+    note = _schedule(settings, state, now=now)
+    if note:
+        state = replace(state, notes=(*state.notes, note))
     for line in news(last, state):
         sys.stderr.write(f"{line}\n")
     if asked.now or asked.renew or asked.revoke:
@@ -114,12 +131,20 @@ def _preview(settings: AcmeSettings, asked: argparse.Namespace) -> int:
     return 0
 
 
-def _schedule(settings: AcmeSettings, state: State, *, now: float) -> None:
-    """Have systemd try again after a failure, besides what the timer does."""
+def _schedule(settings: AcmeSettings, state: State, *, now: float) -> str:
+    """Have systemd try again after a failure, besides what the timer does; a note where it cannot."""
     if not settings.retry_unit:
-        return
+        return ""
     unit = f"{settings.retry_unit.partition('.')[0]}-retry"
-    run_command(("systemctl", "stop", f"{unit}.timer"), timeout_seconds=30, check=False)
+    try:
+        run_command(("systemctl", "stop", f"{unit}.timer"), timeout_seconds=30, check=False)
+        _try_again(settings, state, unit, now=now)
+    except CollectionError as error:
+        return f"The next attempt is that of the timer, in six hours at most: {error}"
+    return ""
+
+
+def _try_again(settings: AcmeSettings, state: State, unit: str, *, now: float) -> None:
     if state.problem and state.retry_at > now:
         seconds = int(state.retry_at - now) + 1
         start = ("systemctl", "start", "--no-block", settings.retry_unit)

@@ -11,12 +11,24 @@ from dataclasses import replace
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._acme.questions import Questions
 from ansible_collections.privatespace.gateway.plugins.module_utils._acme.settings import AcmeSettings
-from ansible_collections.privatespace.gateway.plugins.module_utils._acme.state import State, is_paused, next_attempt
+from ansible_collections.privatespace.gateway.plugins.module_utils._acme.state import (
+    DAY_SECONDS,
+    State,
+    is_clock_ahead,
+    is_due,
+    is_paused,
+    next_attempt,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.acme_certbot import Certbot, CertbotError
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.acme_certificate import Facts, read_facts
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.acme_checks import Checks
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.acme_deployment import Deployment
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.acme_revocation import Revocations
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+
+
+class ClockError(CollectionError):
+    """What the CA has just signed seems to be old."""
 
 
 class Attempt:
@@ -34,6 +46,7 @@ class Attempt:
         self._questions = Questions(resolver, port=port)
         self._deployment = Deployment(settings)
         self._certbot = Certbot(settings, now=now)
+        self._revocations = Revocations(settings, self._certbot, now=now)
 
     def run(self, *, asked_for: bool = False, force: bool = False) -> State:
         """Have a certificate served; the state says what became of it.
@@ -43,17 +56,54 @@ class Attempt:
         """
         if self.last.revoked and not asked_for:
             return self.last
-        if is_paused(self.last, mark=self.settings.mark, now=self.now, asked_for=asked_for):
+        settings = self.settings
+        if is_paused(self.last, mark=settings.mark, ca_mark=settings.ca_mark, now=self.now, asked_for=asked_for):
             return self.last
-        state = replace(self.last, checked_at=self.now, mark=self.settings.mark, revoked=False)
+        state = replace(self.last, checked_at=self.now, mark=settings.mark, ca_mark=settings.ca_mark, revoked=False)
+        try:
+            owed = self._settle()
+            state = self._obtain(state, force=force)
+        except (CollectionError, OSError) as error:
+            return self._failed(error, self._serve_what_there_is(state))
+        return replace(state, notes=(*owed, *state.notes), problem="", failures=0, retry_at=0.0, ca_said=False)
+
+    def _settle(self) -> tuple[str, ...]:
+        """What an earlier revocation could not do; nothing of it is in use any more."""
+        try:
+            self._revocations.settle()
+        except CollectionError as error:
+            return (f"Not revoked yet: {error}",)
+        return ()
+
+    def _obtain(self, state: State, *, force: bool) -> State:
+        before = self._certbot_facts()
         try:
             state = replace(state, notes=self.check())
-            self._certbot.obtain(force=force)
-            state = self._keep_contact(state)
-            state = self._serve(state)
-        except CollectionError as error:
-            return self._failed(error, self._serve_what_there_is(state))
-        return replace(state, problem="", failures=0, retry_at=0.0, ca_said=False)
+        except (CollectionError, OSError) as error:
+            if force or before is None or self._is_due(before):
+                raise
+            # Nothing would be validated now: the CA need not be asked, and there is time to mend it.
+            return replace(self._serve(state), notes=(str(error),))
+        self._certbot.obtain(force=force)
+        state = self._serve(self._keep_contact(state))
+        is_new = before is None or before.fingerprint != state.fingerprint
+        if is_new and is_clock_ahead(state.not_before, now=self.now):
+            raise ClockError(
+                "This gateway's clock is days ahead of the CA's: a certificate that is new seems old.",
+                remedy="Set the clock, then: privatespace-acme --now",
+            )
+        return state
+
+    def _is_due(self, facts: Facts) -> bool:
+        is_other = set(facts.names) != set(self.settings.names)
+        return is_other or is_due(facts.not_before, facts.not_after, now=self.now)
+
+    def _certbot_facts(self) -> Facts | None:
+        pair = self._certbot.pair()
+        try:
+            return None if pair is None else read_facts(pair.chain)
+        except CollectionError:
+            return None
 
     def check(self) -> tuple[str, ...]:
         """Look at names and CAA records; what is worth knowing is returned.
@@ -64,15 +114,19 @@ class Attempt:
 
     def revoke(self, *, reason: str) -> State:
         """Take the certificate out of service, and have the CA revoke it."""
-        state = replace(self.last, checked_at=self.now)
+        served, problems = self.last.fingerprint, []
         try:
             self._deployment.remove()
-            gone = State(notes=(), checked_at=self.now, changed_at=self.now, contact=state.contact, revoked=True)
-            state = replace(gone, mark=self.settings.mark)
-            self._certbot.revoke_all(reason=reason)
-        except CollectionError as error:
-            return replace(state, problem=f"Not revoked yet: {error}")
-        return state
+        except (CollectionError, OSError) as error:
+            problems.append(f"The web server may still have the certificate: {error}")
+        try:
+            self._revocations.revoke_all(reason=reason, served=served)
+        except (CollectionError, OSError) as error:
+            problems.append(f"Not revoked yet: {error}")
+        return State(
+            checked_at=self.now, changed_at=self.now, contact=self.last.contact, revoked=True,
+            mark=self.settings.mark, ca_mark=self.settings.ca_mark, problem=" ".join(problems),
+        )  # fmt: skip
 
     def _keep_contact(self, state: State) -> State:
         """The CA was told an address when the account was made; another one has to be told by itself."""
@@ -105,11 +159,11 @@ class Attempt:
             if pair is not None and read_facts(pair.chain).not_after > self.now:
                 return self._serve(state)
             present = self._deployment.present()
-        except CollectionError:
+        except (CollectionError, OSError):
             return state
         return state if present is None else _described(state, present)
 
-    def _failed(self, error: CollectionError, state: State) -> State:
+    def _failed(self, error: CollectionError | OSError, state: State) -> State:
         failures = self.last.failures + 1
         retry_at, ca_said = next_attempt(
             failures,
@@ -118,6 +172,9 @@ class Attempt:
             asked=isinstance(error, CertbotError) and error.asked,
             retry_after=error.retry_after if isinstance(error, CertbotError) else None,
         )
+        if isinstance(error, ClockError):
+            # Each attempt would be another order.
+            retry_at = max(retry_at, self.now + DAY_SECONDS)
         return replace(state, problem=str(error), failures=failures, retry_at=retry_at, ca_said=ca_said)
 
 

@@ -14,6 +14,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._acme.certbot
     credentials_path,
     environment,
     is_lost_nonce,
+    is_revoked_already,
     read_problem,
     read_retry_after,
     render_rfc2136_file,
@@ -39,6 +40,14 @@ FOLDER_MODE, FILE_MODE = 0o700, 0o600
 SECONDS, SECONDS_A_NAME = 300, 90
 MOST_ATTEMPTS = 5
 LONGEST_LOG_BYTES = 4_000_000
+# What a host has for another certbot, in /etc/letsencrypt/cli.ini or below a home, is read besides --config.
+LAUNCHER = """\
+import sys
+from certbot._internal import constants
+constants.CLI_DEFAULTS["config_files"] = []
+from certbot.main import main
+sys.exit(main())
+"""
 
 
 class CertbotError(CollectionError):
@@ -82,19 +91,19 @@ class Certbot:
         """
         self._call(contact_arguments(self._settings))
 
-    def revoke_all(self, *, reason: str) -> list[str]:
-        """Revoke every certificate that there is, and forget it and its key.
+    def revoke(self, certificate: Path, *, directory: str, reason: str) -> None:
+        """Have the CA revoke a certificate; one that it has revoked before is none to worry about.
 
-        :returns: Their names.
-        :raises CertbotError: one of them stays valid.
+        :raises CertbotError: it stays valid.
         """
-        self._prepare()
-        lineages = sorted(path.stem for path in (self._folder / "renewal").glob("*.conf"))
-        for lineage in lineages:
-            self._call(revocation_arguments(self._settings, lineage, reason=reason))
-        return lineages
+        self._prepare(is_signing=False)
+        try:
+            self._call(revocation_arguments(self._settings, str(certificate), directory=directory, reason=reason))
+        except CertbotError as error:
+            if not is_revoked_already(str(error)):
+                raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, is_signing: bool = True) -> None:
         """Have the folders, and in files what must not be on a command line."""
         places, settings = self._settings.places, self._settings
         if not Path(places.certbot).exists():
@@ -102,12 +111,15 @@ class Certbot:
         for folder in (places.config_folder, places.work_folder, places.log_folder):
             Path(folder).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         _write(Path(credentials_path(settings, "cli")), render_settings_file(settings))
-        if settings.dns_provider == RFC2136:
+        credentials = Path(credentials_path(settings, "rfc2136"))
+        if settings.dns_provider != RFC2136:
+            credentials.unlink(missing_ok=True)
+        elif is_signing:
             server = next(iter(find_addresses(settings.servers[0])), "")
             if not server:
                 raise StateError(f"The name server {settings.servers[0]} has no address that can be found from here.")
             text = render_rfc2136_file(settings, read_key(settings.key_file), server=str(ipaddress.ip_address(server)))
-            _write(Path(credentials_path(settings, "rfc2136")), text)
+            _write(credentials, text)
 
     def _call(self, arguments: list[str]) -> Completed:
         """Call it, again where a nonce was lost: that says nothing about us, and certbot tries but once more."""
@@ -126,7 +138,7 @@ class Certbot:
         before = self._log.stat().st_mtime_ns if self._log.exists() else 0
         try:
             done = run_command(
-                [settings.places.certbot, *arguments],
+                [str(Path(settings.places.certbot).with_name("python")), "-I", "-c", LAUNCHER, *arguments],
                 timeout_seconds=seconds, check=False, environment=environment(settings),
             )  # fmt: skip
         except DeadlineError as error:

@@ -55,11 +55,15 @@ class Checks:
         :raises NotReadyError: something must be mended first; all of it is told.
         """
         problems = list(self._caa())
-        if self._settings.challenge == HTTP and self._settings.check_names:
+        if self._is_looking:
             problems += self._lead_here()
         if problems:
             raise NotReadyError(" ".join(dict.fromkeys(problems)))
         return tuple(dict.fromkeys(self._notes))
+
+    @property
+    def _is_looking(self) -> bool:
+        return self._settings.challenge == HTTP and self._settings.check_names
 
     def _caa(self) -> Iterator[str]:
         for name in self._settings.names:
@@ -67,7 +71,10 @@ class Checks:
                 owner, records = self._questions.caa(name)
                 zone = "" if records else self._questions.responsible(name.removeprefix("*.")).zone
             except CollectionError as error:
-                yield str(error)
+                if self._is_looking:
+                    yield str(error)
+                else:
+                    self._notes.append(str(error))
                 continue
             verdict = judge_caa(
                 name, records, owner=owner, identity=self._settings.caa_identity,

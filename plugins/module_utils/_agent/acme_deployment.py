@@ -107,6 +107,9 @@ class Deployment:
             self._enabled.unlink(missing_ok=True)
 
     def _reload(self) -> None:
+        if not Path(self._settings.places.site).exists():
+            # There is no web server of ours: the certificate is for something else.
+            return
         for command in (self._settings.test_command, self._settings.reload_command):
             if command:
                 run_command(command, timeout_seconds=COMMAND_SECONDS)

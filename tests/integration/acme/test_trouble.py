@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from integration.acme.servers import NAME, Gateway
 from integration.dns.name_server import ZONE
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._acme.questions import Questions
+from ansible_collections.privatespace.gateway.plugins.module_utils._acme.settings import parse_settings
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.acme_checks import Checks, NotReadyError
 
 Captured = pytest.CaptureFixture[str]
 
@@ -60,10 +65,13 @@ def test_a_name_that_leads_elsewhere_costs_the_ca_nothing(
 def test_another_web_server_behind_the_name_is_found_by_the_probe(held: Gateway) -> None:
     asked = held.authority.log
     held.write(http_port=held.zones.port)
-    assert held.run() == 1
+    # Nothing is due: it is told, and is no failure.
+    assert held.run() == 0
+    assert "cannot be reached at 127.0.0.1" in held.state["notes"][0]
+    assert held.run("--renew") == 1
     assert "cannot be reached at 127.0.0.1" in held.state["problem"]
     held.write(http_port=held.web.port, places={**held.settings["places"], "webroot": str(held.folder / "elsewhere")})
-    assert held.run() == 1
+    assert held.run("--renew") == 1
     assert "somebody else's web server" in held.state["problem"]
     assert held.authority.log == asked
     assert list((held.folder / "elsewhere/.well-known/acme-challenge").iterdir()) == []
@@ -168,6 +176,72 @@ def test_a_certificate_is_revoked_and_taken_out_of_service(held: Gateway, capsys
     assert held.state["serial"] not in ("", serial)
 
 
+@pytest.mark.parametrize("mood", ["away", "web server"])
+def test_what_is_to_be_revoked_is_never_served_again(held: Gateway, mood: str, capsys: Captured) -> None:
+    """The CA is away, or nginx refuses: the key is gone, and the CA is asked as soon as it can be."""
+    serial = held.state["serial"]
+    if mood == "away":
+        held.authority.front.become("broken")
+    else:
+        held.write(test_command=["false"])
+    assert held.run("--revoke") == 1
+    assert held.authority.is_revoked(serial) is (mood == "web server")
+    assert ("Not revoked yet" if mood == "away" else "may still have") in held.state["problem"]
+    assert not list((held.folder / "config").rglob("privkey*.pem"))
+    held.authority.front.reset()
+    held.write(test_command=[])
+    assert held.run("--now") == 0
+    assert held.authority.is_revoked(serial)
+    assert held.state["serial"] not in ("", serial)
+    assert held.web.served(held.state["serial"]) is not None
+    assert not list((held.folder / "config/revoke").iterdir())
+
+
+def test_one_ca_that_is_gone_keeps_no_other_from_revoking(held: Gateway) -> None:
+    first = held.state["serial"]
+    held.write(curve="secp384r1")
+    assert held.run() == 0
+    second = held.state["serial"]
+    for path in (held.folder / "config/renewal").glob("*.conf"):
+        if path.stem != parse_settings(held.settings).lineage:
+            path.write_text(path.read_text().replace(held.authority.directory, "https://127.0.0.1:1/dir"))
+    assert held.run("--revoke") == 1
+    assert first in held.state["problem"]
+    assert (held.authority.is_revoked(first), held.authority.is_revoked(second)) == (False, True)
+
+
+def test_a_name_server_that_is_away_is_no_failure_where_nobody_looks(gateway: Gateway) -> None:
+    gateway.write(check_names=False, names=[NAME, "x.nowhere.invalid"])
+    settings = parse_settings(gateway.settings)
+    questions = Questions(["127.0.0.1"], port=1)
+    assert "cannot be found" in " ".join(Checks(settings, questions).run())
+    with pytest.raises(NotReadyError, match="cannot be found"):
+        Checks(replace(settings, check_names=True), questions).run()
+
+
+def test_the_configuration_of_another_certbot_is_not_read(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    (gateway.folder / "letsencrypt").mkdir()
+    (gateway.folder / "letsencrypt/cli.ini").write_text("domains = elsewhere.example\nnonsense = true\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(gateway.folder))
+    assert gateway.run() == 0, gateway.state["problem"]
+    assert gateway.state["names"] == [NAME]
+
+
+def test_a_certificate_for_something_else_needs_no_web_server(gateway: Gateway) -> None:
+    places = {**gateway.settings["places"], "site": str(gateway.folder / "none")}
+    gateway.write(reload_command=["false"], test_command=["false"], places=places)
+    assert gateway.run() == 0, gateway.state["problem"]
+    assert (gateway.web.folder / "tls/live/privkey.pem").exists()
+
+
+def test_a_file_system_that_refuses_is_told_and_costs_no_order(gateway: Gateway) -> None:
+    gateway.write(places={**gateway.settings["places"], "log_folder": "/proc/nowhere"})
+    orders = gateway.authority.orders()
+    assert gateway.run() == 1
+    assert gateway.state["failures"] == 1
+    assert gateway.authority.orders() == orders
+
+
 def test_dns_proves_the_name_with_the_key_of_the_gateway(gateway: Gateway) -> None:
     """The name leads elsewhere, which is nobody's business then; the TXT record is gone afterwards."""
     gateway.zones.have("ely", "192.0.2.66")
@@ -183,6 +257,11 @@ def test_dns_proves_the_name_with_the_key_of_the_gateway(gateway: Gateway) -> No
     told = [path for path in gateway.folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert sorted(path.name for path in told) == ["dns.key", "rfc2136.ini"]
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in told)
+    # Proved another way, certbot needs it no more.
+    gateway.zones.have("ely", "127.0.0.1", "::1")
+    gateway.write(challenge="http-01")
+    assert gateway.run() == 0
+    assert not (gateway.folder / "config/rfc2136.ini").exists()
 
 
 def test_a_key_for_external_accounts_is_on_no_command_line_and_in_no_log(gateway: Gateway) -> None:

@@ -16,6 +16,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._acme.caa imp
 from ansible_collections.privatespace.gateway.plugins.module_utils._acme.questions import parse_caa
 from ansible_collections.privatespace.gateway.plugins.module_utils._acme.state import (
     State,
+    is_clock_ahead,
+    is_due,
     is_paused,
     judge_addresses,
     next_attempt,
@@ -27,7 +29,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._acme.state i
 NAME, OURS = "ely.example.net", "letsencrypt.org"
 NOW = 1_790_000_000.0
 END = "good until 2026-09-22 14:13 UTC"
-HELD = State(names=(NAME,), issuer="E7", fingerprint="ab", not_after=NOW + 86400, checked_at=NOW, mark="m")
+HELD = State(names=(NAME,), issuer="E7", fingerprint="ab", not_after=NOW + 86400, checked_at=NOW, mark="m", ca_mark="c")
 
 
 def records(*texts: str) -> list[CaaRecord]:
@@ -89,7 +91,9 @@ def test_where_there_is_no_record_the_one_to_add_is_told() -> None:
     [
         (["192.0.2.1"], ["192.0.2.1", "2001:db8::1"], ""),
         (["192.0.2.1", "192.0.2.9"], ["192.0.2.1"], "leads to 192.0.2.9 (ns1 says so); this gateway has 192.0.2.1"),
-        (["2001:db8::1"], ["192.0.2.1"], "leads to 2001:db8::1"),
+        # A family of which the gateway's own addresses are not known is not compared.
+        (["192.0.2.1", "2001:db8::1"], ["192.0.2.1"], ""),
+        (["2001:db8::9"], ["192.0.2.1", "2001:db8::1"], "leads to 2001:db8::9"),
         ([], ["192.0.2.1"], "has no address (ns1 says so)"),
         (["192.0.2.9"], [], ""),
     ],
@@ -130,7 +134,9 @@ def test_the_ca_has_the_last_word() -> None:
         ({"failures": 1, "retry_at": NOW + 9}, False, True),
         ({"failures": 1, "retry_at": NOW + 9}, True, False),
         ({"failures": 1, "retry_at": NOW + 9, "ca_said": True}, True, True),
-        ({"failures": 1, "retry_at": NOW + 9, "ca_said": True, "mark": "other"}, False, False),
+        ({"failures": 1, "retry_at": NOW + 9, "ca_said": True, "mark": "other"}, False, True),
+        ({"failures": 1, "retry_at": NOW + 9, "ca_said": True, "ca_mark": "other"}, False, False),
+        ({"failures": 1, "retry_at": NOW + 9, "mark": "other"}, False, False),
         ({"failures": 1, "retry_at": NOW - 1}, False, False),
         # A clock that was wrong is not waited for.
         ({"failures": 1, "retry_at": NOW + 99 * 86400}, False, False),
@@ -138,7 +144,18 @@ def test_the_ca_has_the_last_word() -> None:
     ],
 )
 def test_it_is_too_early_or_not(changes: dict[str, Any], asked_for: bool, paused: bool) -> None:
-    assert is_paused(replace(HELD, **changes), mark="m", now=NOW, asked_for=asked_for) is paused
+    assert is_paused(replace(HELD, **changes), mark="m", ca_mark="c", now=NOW, asked_for=asked_for) is paused
+
+
+@pytest.mark.parametrize(("life", "left", "due"), [(90, 31, False), (90, 29, True), (6, 3.1, False), (6, 2.9, True)])
+def test_a_certificate_is_due_when_certbot_says_so(life: float, left: float, due: bool) -> None:
+    end = NOW + left * 86400
+    assert is_due(end - life * 86400, end, now=NOW) is due
+
+
+def test_a_new_certificate_that_seems_old_shows_a_wrong_clock() -> None:
+    assert is_clock_ahead(NOW - 3 * 86400, now=NOW)
+    assert not is_clock_ahead(NOW - 3600, now=NOW)
 
 
 def test_a_state_survives_its_file_and_a_damaged_one_is_none() -> None:
