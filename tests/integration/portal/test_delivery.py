@@ -23,16 +23,22 @@ DELIVERY = {
 DEAD = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_python_interpreter": sys.executable}
 
 
-def deliver(folder: Path, gateways: dict[str, Any], *flags: str, entry: str = "links") -> CompletedProcess[str]:
+def deliver(
+    folder: Path, gateways: dict[str, Any], *flags: str, entry: str = "links", outcome: str = "", only: bool = False
+) -> CompletedProcess[str]:
     include = {"ansible.builtin.include_role": {"name": ROLE, "tasks_from": entry}}
     variables = {
         "__portal_folder": f"{folder}/{{{{ __portal_candidate }}}}",
-        "pki_users_result": {"deliveries": [DELIVERY]},
+        "pki_users_result": {"deliveries": [DELIVERY], "users": [{"outcome": outcome}]},
+        "portal_links_only": only,
         "__portal_given_names": dict.fromkeys(gateways, "cambridge2.example.net"),
     }
     ends = {"name": "End", "ansible.builtin.debug": {"msg": "owed: {{ portal_links_failure | default('') }}"}}
     play = {"name": "Deliver", "hosts": "authority", "gather_facts": False}
-    plays = [{**play, "tasks": [{"name": "Give", **include, "vars": variables}, ends]}]
+    ready = {"ansible.builtin.include_role": {"name": ROLE, "tasks_from": "links_ready"}}
+    before = [{"name": "Look", **ready, "vars": variables}] if entry == "links_needed" else []
+    plays = [{**play, "tasks": [*before, {"name": "Give", **include, "vars": variables}, ends]}]
+    gateways = {name: {"web_server_names": ["cambridge2.example.net"], **host} for name, host in gateways.items()}
     inventory = {"authority": {"hosts": {"ca": local()}}, "gateways": {"hosts": gateways}}
     return run_playbook(folder, plays, inventory, *flags)
 
@@ -67,8 +73,14 @@ def test_what_nobody_took_is_told_with_what_makes_it_good(tmp_path: Path) -> Non
 
 def test_where_no_gateway_would_take_it_nothing_is_issued(tmp_path: Path) -> None:
     done = deliver(tmp_path, {"none": local()}, entry="links_ready")
-    assert done.returncode != 0
-    assert "nothing was changed. none: This gateway gives out no links" in done.stdout
+    assert done.returncode == 0, "removals do not wait for links"
+    for outcome, only, refused in (
+        ("issued", False, True), ("kept", False, False), ("revoked", False, False),
+        ("reissued", False, False), ("reissued", True, True),
+    ):  # fmt: skip
+        done = deliver(tmp_path, {"none": local()}, entry="links_needed", outcome=outcome, only=only)
+        assert (done.returncode != 0) is refused, (outcome, done.stdout)
+        assert ("nothing was changed. none: This gateway gives out no links" in done.stdout) is refused
     (tmp_path / "none").mkdir(mode=0o700)
     done = deliver(tmp_path, {"none": local()}, entry="links_ready")
     assert done.returncode == 0, done.stdout
