@@ -150,6 +150,13 @@ def test_ports_that_come_a_moment_after_the_reload_are_waited_for(tmp_path: Path
             one.close()
 
 
+def test_ports_that_never_come_are_told(tmp_path: Path) -> None:
+    http, shared = free_port(), free_port()
+    variables = {"web_http_port": http, "web_shared_port": shared, "openvpn_listeners": [TCP]}
+    told = run_role(tmp_path, "waiting", fails=True, main_pid=os.getpid(), **variables)
+    assert f"nginx does not wait on 0.0.0.0:{http}, 127.0.0.1:{shared}." in told
+
+
 @pytest.mark.parametrize("address", ["", "[::]:", "127.0.0.1:"])
 def test_openvpn_finds_where_the_web_server_has_its_port(address: str) -> None:
     (looked,) = (
