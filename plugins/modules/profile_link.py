@@ -59,6 +59,16 @@ options:
     description: Where links lie. The role P(privatespace.gateway.portal#role) makes it.
     type: path
     default: /var/lib/privatespace/portal/links
+  web_part:
+    description:
+      - The part of the web server by which browsers reach the page. Without it nobody could open a link, and none is
+        made. The role P(privatespace.gateway.web#role) puts it there once there is a certificate.
+    type: path
+    default: /etc/privatespace/web/enabled/https.conf
+  socket:
+    description: The UNIX socket of the service that gives links out. Where it takes no connections, no link is made.
+    type: path
+    default: /run/privatespace-portal/portal.sock
   state:
     description: V(absent) erases the links of these devices, also those that are being fetched.
     type: str
@@ -161,6 +171,8 @@ def argument_spec() -> dict[str, Any]:
         "hours": {"type": "int", "default": 24},
         "qr_code": {"type": "bool", "default": True},
         "folder": {"type": "path", "default": "/var/lib/privatespace/portal/links"},
+        "web_part": {"type": "path", "default": "/etc/privatespace/web/enabled/https.conf"},
+        "socket": {"type": "path", "default": "/run/privatespace-portal/portal.sock"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
 

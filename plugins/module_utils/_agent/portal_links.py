@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.portal_front import require_front
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.portal_spool import (
     Spool,
     add_links,
@@ -67,6 +68,7 @@ class LinkRun:
             _require_libraries(qr_code=self.parameters["qr_code"])
             room = sum(2 * len(each.profile.encode()) + _ROOM_EACH for each in wanted) + _ROOM_LEFT
             self.spool = require_spool(self.folder, room=room)
+            require_front(Path(self.parameters["web_part"]), Path(self.parameters["socket"]))
         else:
             self.spool = Spool(self.folder)
         change = plan_links(wanted, self._found(), present=self.present)

@@ -9,8 +9,10 @@ import secrets
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,20 +143,31 @@ class Service:
 
     def make_link(self, user: str = "alice", device: str = "laptop", *, hours: int = 24, profile: str = "") -> str:
         """A link for a device, made as the module makes it; returns its URL."""
-        run = LinkRun(
-            {
-                "links": [{"user": user, "device": device}],
-                "profiles": {f"{user}@{device}": profile or f"client\n# {CANARY}\n"},
-                "host": HOST, "port": 443, "hours": hours, "qr_code": True,
-                "folder": str(self.spool), "state": "present",
-            }
-        )  # fmt: skip
-        made = run.apply(run.decide())["links"]
+        wanted = {
+            "links": [{"user": user, "device": device}],
+            "profiles": {f"{user}@{device}": profile or f"client\n# {CANARY}\n"},
+            "host": HOST, "port": 443, "hours": hours, "qr_code": True,
+            "folder": str(self.spool), "state": "present",
+        }  # fmt: skip
+        with open_front() as front:
+            run = LinkRun({**wanted, **front})
+            made = run.apply(run.decide())["links"]
         return str(made[0]["url"])
 
     @property
     def names(self) -> list[str]:
         return sorted(path.name for path in self.spool.iterdir())
+
+
+@contextmanager
+def open_front() -> Iterator[dict[str, str]]:
+    """What makes links worth taking, for the time of a block: a web server's part, and a socket that is listened at."""
+    with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX) as listening:
+        part, path = Path(name) / "https.conf", Path(name) / "portal.sock"
+        part.touch()
+        listening.bind(str(path))
+        listening.listen()
+        yield {"web_part": str(part), "socket": str(path)}
 
 
 def new_claim() -> str:

@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from integration.openvpn.run_playbook import local, run_playbook
-from integration.portal.service import Page, Service
+from integration.portal.service import Page, Service, open_front
 
 # Fit for PEM.
 CANARY = "CanaryOfAPrivateKey0"
@@ -19,18 +19,27 @@ DELIVERY = {
     "name": "alice", "device": "laptop", "common_name": "alice@laptop",
     **{name: BLOCK.format(CANARY) for name in ("certificate", "ca_chain", "private_key", "tls_crypt_v2")},
 }  # fmt: skip
+NOWHERE = "/nonexistent/front"
 # Nobody listens there.
 DEAD = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_python_interpreter": sys.executable}
 
 
 def deliver(
-    folder: Path, gateways: dict[str, Any], *flags: str, entry: str = "links", outcome: str = "", only: bool = False
+    folder: Path,
+    gateways: dict[str, Any],
+    *flags: str,
+    entry: str = "links",
+    outcome: str = "",
+    only: bool = False,
+    front: dict[str, str] | None = None,
 ) -> CompletedProcess[str]:
     include = {"ansible.builtin.include_role": {"name": ROLE, "tasks_from": entry}}
     variables = {
         "__portal_folder": f"{folder}/{{{{ __portal_candidate }}}}",
         "pki_users_result": {"deliveries": [DELIVERY], "users": [{"outcome": outcome}]},
         "portal_links_only": only,
+        "__portal_web_part": (front or {}).get("web_part", NOWHERE),
+        "__portal_socket": (front or {}).get("socket", NOWHERE),
         "__portal_given_names": dict.fromkeys(gateways, "cambridge2.example.net"),
     }
     ends = {"name": "End", "ansible.builtin.debug": {"msg": "owed: {{ portal_links_failure | default('') }}"}}
@@ -45,7 +54,13 @@ def deliver(
 
 def test_a_dead_gateway_and_one_without_portal_do_not_stop_it(tmp_path: Path) -> None:
     (tmp_path / "second").mkdir(mode=0o700)
-    done = deliver(tmp_path, {"dead": DEAD, "none": local(), "second": local()}, "-vvv", "--diff")
+    (tmp_path / "blind").mkdir(mode=0o700)
+    with open_front() as front:
+        # What is said of one gateway alone.
+        part = f"{{{{ '{NOWHERE}' if __portal_candidate == 'blind' else '{front['web_part']}' }}}}"
+        gateways = {"dead": DEAD, "none": local(), "blind": local(), "second": local()}
+        done = deliver(tmp_path, gateways, "-vvv", "--diff", front={**front, "web_part": part})
+    assert list((tmp_path / "blind").iterdir()) == [], "nobody could open a link there"
     assert done.returncode == 0, done.stdout
     url = re.findall(r"https://cambridge2\.example\.net/link#[\w-]{43}", done.stdout)
     assert len(url) == 1, "the link is printed once"
@@ -82,6 +97,10 @@ def test_where_no_gateway_would_take_it_nothing_is_issued(tmp_path: Path) -> Non
         assert (done.returncode != 0) is refused, (outcome, done.stdout)
         assert ("nothing was changed. none: This gateway gives out no links" in done.stdout) is refused
     (tmp_path / "none").mkdir(mode=0o700)
-    done = deliver(tmp_path, {"none": local()}, entry="links_ready")
+    with open_front() as front:
+        done = deliver(tmp_path, {"none": local()}, entry="links_needed", outcome="issued", front=front)
     assert done.returncode == 0, done.stdout
     assert list((tmp_path / "none").iterdir()) == []
+    done = deliver(tmp_path, {"none": local()}, entry="links_needed", outcome="issued")
+    assert done.returncode != 0
+    assert "none: This gateway shows no pages" in " ".join(done.stdout.split())

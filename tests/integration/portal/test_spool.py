@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from integration.portal.service import HOST, Service
+from integration.portal.service import HOST, Service, open_front
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.portal_links import LinkRun
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.portal_service import Portal
@@ -96,13 +96,13 @@ def test_where_old_links_cannot_be_erased_the_new_ones_go_too(service: Service) 
             raise FileError("Cannot erase a link.")
         erase(spool, wanted)
 
-    run = LinkRun(
-        {
-            "links": [{"user": "alice", "device": "laptop"}], "profiles": {"alice@laptop": "client\n"},
-            "host": HOST, "port": 443, "hours": 1, "qr_code": False, "folder": str(service.spool), "state": "present",
-        }
-    )  # fmt: skip
-    change = run.decide()
+    wanted = {
+        "links": [{"user": "alice", "device": "laptop"}], "profiles": {"alice@laptop": "client\n"},
+        "host": HOST, "port": 443, "hours": 1, "qr_code": False, "folder": str(service.spool), "state": "present",
+    }  # fmt: skip
+    with open_front() as front:
+        run = LinkRun({**wanted, **front})
+        change = run.decide()
     with patch.object(Spool, "erase", fail), pytest.raises(FileError, match="None was made there"):
         run.apply(change)
     assert service.names == [old]
