@@ -77,15 +77,18 @@ class Servers:
                 self._signal()
                 keeper.join()
 
-    def kill(self) -> None:
-        """A kill -9 of the service, all of its processes at once."""
-        self.kills += 1
-        self._signal()
+    def kill(self) -> bool:
+        """A kill -9 of the service, all of its processes at once; whether it was alive."""
+        killed = self._signal()
+        self.kills += killed
+        return killed
 
-    def _signal(self) -> None:
+    def _signal(self) -> bool:
         process = self._process
-        if process is not None and process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+        if process is None or process.poll() is not None:
+            return False
+        os.killpg(process.pid, signal.SIGKILL)
+        return True
 
     def _keep(self, descriptor: int) -> None:
         while not self._ending.is_set():
