@@ -9,6 +9,9 @@ import { ask, UnknownLink } from "./ask.js";
 import { findPlatform, isInsideApp, isPhone } from "./platform.js";
 import { deriveKeys, makeClaim, openSealed, readToken } from "./sealed.js";
 
+// A browser that is too old for these scripts does not get here, and goes on showing it.
+document.querySelector("[data-too-old]").hidden = true;
+
 const API = "/link/api";
 const FILE_NAME = /^[\w@.-]{1,150}\.ovpn$/;
 const FALLBACK_NAME = "profile.ovpn";
@@ -109,6 +112,9 @@ function nameFile(name) {
 
 async function showExtras(sealed, { id, key }) {
   const { qr_svg: svg } = await openSealed(sealed, { key, purpose: `${id} extras` });
+  if (!svg) {
+    return;
+  }
   const bytes = new TextEncoder().encode(svg);
   part("qr-image").src = `data:image/svg+xml;base64,${btoa(String.fromCharCode(...bytes))}`;
   part("qr").hidden = false;
