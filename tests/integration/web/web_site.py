@@ -137,11 +137,12 @@ class Site:
             return False
         before = self._workers()
         os.kill(self.main_pid(), signal.SIGHUP)
-        wait_for("new workers", 10, lambda: self._workers() - before)
+        wait_for("new workers alone", 10, lambda: self._workers() and not self._workers() & before)
         return True
 
     def _workers(self) -> set[str]:
-        argv = ["pgrep", "--parent", str(self.main_pid())]
+        """Those that take visitors; nginx renames the others."""
+        argv = ["pgrep", "--parent", str(self.main_pid()), "--full", "^nginx: worker process *$"]
         return set(subprocess.run(argv, capture_output=True, text=True, check=False).stdout.split())
 
     def ask(self, path: str = "/", *, name: str = NAME, tls: bool = True, method: str = "GET") -> Answer:
