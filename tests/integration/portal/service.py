@@ -141,12 +141,14 @@ class Service:
         finally:
             connection.close()
 
-    def make_link(self, user: str = "alice", device: str = "laptop", *, hours: int = 24, profile: str = "") -> str:
+    def make_link(
+        self, user: str = "alice", device: str = "laptop", *, hours: int = 24, profile: str = "", qr_code: bool = True
+    ) -> str:
         """A link for a device, made as the module makes it; returns its URL."""
         wanted = {
             "links": [{"user": user, "device": device}],
             "profiles": {f"{user}@{device}": profile or f"client\n# {CANARY}\n"},
-            "host": HOST, "port": 443, "hours": hours, "qr_code": True,
+            "host": HOST, "port": 443, "hours": hours, "qr_code": qr_code,
             "folder": str(self.spool), "state": "present",
         }  # fmt: skip
         with open_front() as front:

@@ -66,6 +66,13 @@ def test_the_code_for_phones_is_the_link(site: Site, person: Walker, tmp_path: P
     assert read_image(shot).decode() == f"https://{NAME}/link#{token}"
 
 
+def test_without_a_code_there_is_no_card_for_one(site: Site, person: Walker) -> None:
+    person.open(site.link(device="plain", qr_code=False))
+    person.wait_for_state("offer")
+    assert not person.part("qr").is_displayed()
+    assert "with-qr" not in str(person.part("offer").get_attribute("class"))
+
+
 def test_second_use_expired_tampered_and_made_up_links_show_one_and_the_same_page(site: Site, person: Walker) -> None:
     used, tampered, expired = site.link(device="used"), site.link(device="tampered"), site.link(device="expired")
     person.open(used)
@@ -229,6 +236,20 @@ def test_without_javascript_it_says_what_is_needed(site: Site, person: Walker) -
     person.open(link)
     assert "This page needs JavaScript" in person.text
     assert is_waiting(site)
+
+
+def test_a_browser_that_cannot_run_the_scripts_is_told_so(site: Site, walker: Open) -> None:
+    person, link = walker(), site.link(device="old")
+    # As a browser that does not understand one of them.
+    person.browser.driver.execute_cdp_cmd("Network.enable", {})
+    person.browser.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/assets/sealed.js*"]})
+    person.open(link)
+    assert "it may be too old" in person.find("[data-too-old]").text
+    assert is_waiting(site)
+    person.browser.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    person.browser.driver.refresh()
+    person.wait_for_state("offer")
+    assert not person.find("[data-too-old]").is_displayed()
 
 
 def test_a_profile_that_cannot_be_decrypted_is_not_erased(site: Site, walker: Open) -> None:
