@@ -106,7 +106,7 @@ def test_which_names_nginx_answers_to(tmp_path: Path, variables: dict[str, Any],
 
 @pytest.mark.parametrize(("answers", "sockets"), [(True, 1), (False, 2)])
 def test_it_answers_ipv6_itself_where_openvpn_is_told_not_to(tmp_path: Path, answers: bool, sockets: int) -> None:
-    shown = {"inside": {"__web_addresses6": {"content": "eA=="}}, "openvpn_ipv6_outside": answers}
+    shown: dict[str, Any] = {"inside": {"__web_addresses6": {"content": "eA=="}}, "openvpn_ipv6_outside": answers}
     run_role(tmp_path, "configure", **shown)
     text = (tmp_path / "etc/web/available/https.conf").read_text()
     assert len(re.findall(r"listen .*443 ssl", text)) == sockets
@@ -117,7 +117,7 @@ def test_it_answers_ipv6_itself_where_openvpn_is_told_not_to(tmp_path: Path, ans
 def test_browsers_are_not_handed_to_somebody_else(tmp_path: Path, comes: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as somebody:
         port = somebody.getsockname()[1]
-        variables = {"web_http_port": free_port(), "web_shared_port": port, "openvpn_listeners": [TCP]}
+        variables: dict[str, Any] = {"web_http_port": free_port(), "web_shared_port": port, "openvpn_listeners": [TCP]}
         inside = {"__web_openvpn_comes": comes}
         told = run_role(tmp_path, "preflight", "--check", fails=True, inside=inside, **variables)
     assert f"127.0.0.1:{port} is taken by" in told
@@ -125,7 +125,7 @@ def test_browsers_are_not_handed_to_somebody_else(tmp_path: Path, comes: bool) -
 
 
 def test_check_mode_before_there_is_a_name_looks_no_further(tmp_path: Path) -> None:
-    zone = {"web_server_names": [], "dns_zone": "example.net"}
+    zone: dict[str, Any] = {"web_server_names": [], "dns_zone": "example.net"}
     assert "has no name yet" in run_role(tmp_path, "preflight", "--check", **zone)
     told = run_role(tmp_path, "preflight", "--check", fails=True, web_server_names=[])
     assert "Set dns_zone and run the playbook site, or set acme_names or web_server_names" in told
@@ -142,7 +142,7 @@ def test_ports_that_come_a_moment_after_the_reload_are_waited_for(tmp_path: Path
     timer = threading.Timer(8, listen)
     timer.start()
     try:
-        variables = {"web_http_port": http, "web_shared_port": shared, "openvpn_listeners": [TCP]}
+        variables: dict[str, Any] = {"web_http_port": http, "web_shared_port": shared, "openvpn_listeners": [TCP]}
         run_role(tmp_path, "waiting", main_pid=os.getpid(), **variables)
     finally:
         timer.join()
@@ -152,7 +152,7 @@ def test_ports_that_come_a_moment_after_the_reload_are_waited_for(tmp_path: Path
 
 def test_ports_that_never_come_are_told(tmp_path: Path) -> None:
     http, shared = free_port(), free_port()
-    variables = {"web_http_port": http, "web_shared_port": shared, "openvpn_listeners": [TCP]}
+    variables: dict[str, Any] = {"web_http_port": http, "web_shared_port": shared, "openvpn_listeners": [TCP]}
     told = run_role(tmp_path, "waiting", fails=True, main_pid=os.getpid(), **variables)
     assert f"nginx does not wait on 0.0.0.0:{http}, 127.0.0.1:{shared}." in told
 
