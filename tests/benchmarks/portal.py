@@ -180,7 +180,7 @@ def make_links(spool: Path, users: int) -> list[tuple[str, str]]:
 def fetch_all(servers: Servers, users: int, *, kill: bool) -> Found:
     """One round of ours."""
     links = make_links(servers.spool, users)
-    pairs = [[Browser(servers.port, url, profile) for _ in range(2)] for url, profile in links]
+    pairs = [[Browser(servers.port, url, profile) for _time in range(2)] for url, profile in links]
     browsers = [browser for pair in pairs for browser in pair]
     over = threading.Event()
 
@@ -229,9 +229,9 @@ def main() -> int:
         with servers.running():
             # The service is up once it answers.
             Browser(servers.port, f"https://x/link#{'A' * 43}", "").fetch()
-            peer = [second for _ in range(rounds) for second in fetch_static(servers, users)]
+            peer = [second for _time in range(rounds) for second in fetch_static(servers, users)]
             for kill in (False, True):
-                found = [fetch_all(servers, users, kill=kill) for _ in range(rounds)]
+                found = [fetch_all(servers, users, kill=kill) for _time in range(rounds)]
                 wrong += sum(each.lost + each.twice for each in found)
                 seconds = [second for each in found for second in each.seconds]
                 more = {

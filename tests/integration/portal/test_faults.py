@@ -70,7 +70,7 @@ def test_a_kill_after_the_claim_and_before_the_answer_keeps_it_for_this_page(tmp
     page = Page(service, url)
     service.start()
     try:
-        assert 0 in [first_answer(page, "claim") for _ in range(30)]
+        assert 0 in [first_answer(page, "claim") for _time in range(30)]
     finally:
         service.kill()
     again = Service(tmp_path)

@@ -157,7 +157,7 @@ def claim_at_once(pages: list[Page]) -> list[Reply]:
 def test_of_many_pages_that_claim_at_once_one_wins(service: Service) -> None:
     for number in range(10):
         url = service.make_link()
-        pages = [Page(service, url, visitor=f"192.0.2.{number}") for _ in range(16)]
+        pages = [Page(service, url, visitor=f"192.0.2.{number}") for _time in range(16)]
         replies = claim_at_once(pages)
         assert sorted(reply.status for reply in replies) == [200] + [404] * 15
         winner = next(page for page, reply in zip(pages, replies, strict=True) if reply.status == 200)

@@ -56,7 +56,7 @@ def test_the_file_is_the_profile_and_the_gateway_has_it_no_longer(site: Site, pe
 def test_the_code_for_phones_is_the_link(site: Site, person: Walker, tmp_path: Path) -> None:
     person.open(site.link())
     person.wait_for_state("offer")
-    kind, _, picture = str(person.part("qr-image").get_attribute("src")).partition("base64,")
+    kind, _comma, picture = str(person.part("qr-image").get_attribute("src")).partition("base64,")
     assert kind == "data:image/svg+xml;"
     assert b"<svg" in base64.b64decode(picture)
     assert person.run("return arguments[0].naturalWidth", person.part("qr-image")) > 0

@@ -15,7 +15,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._portal.limit
 
 def test_a_visitor_who_was_wrong_too_often_waits_and_may_then_try_again() -> None:
     counted = Limits(per_visitor=3, in_all=100)
-    assert [counted.count_wrong("a", now=0) for _ in range(4)] == [0, 0, 0, 200]
+    assert [counted.count_wrong("a", now=0) for _time in range(4)] == [0, 0, 0, 200]
     assert counted.count_wrong("b", now=0) == 0
     assert counted.count_wrong("a", now=199) == 1
     assert counted.count_wrong("a", now=399) == 0
@@ -23,14 +23,14 @@ def test_a_visitor_who_was_wrong_too_often_waits_and_may_then_try_again() -> Non
 
 def test_everybody_together_is_put_off() -> None:
     counted = Limits(per_visitor=100, in_all=2)
-    assert [counted.count_wrong("", now=0) for _ in range(3)] == [0, 0, 300]
+    assert [counted.count_wrong("", now=0) for _time in range(3)] == [0, 0, 300]
     assert counted.count_wrong("a", now=0) == 300
     assert counted.count_wrong("", now=600) == 0
 
 
 def test_who_waits_takes_nothing_from_the_others() -> None:
     counted = Limits(per_visitor=1, in_all=2)
-    assert [counted.count_wrong("a", now=0) for _ in range(50)] == [0] + [600] * 49
+    assert [counted.count_wrong("a", now=0) for _time in range(50)] == [0] + [600] * 49
     assert counted.count_wrong("b", now=0) == 0
 
 
