@@ -87,12 +87,10 @@ def test_both_families_work_outside_and_inside(
 def test_the_web_server_behind_the_tcp_port_is_reached(
     configured: Outcome, alice: Client, playbooks: Playbooks, gateways: tuple[LabHost, LabHost]
 ) -> None:
-    web = "mkdir -p /run/web && echo portal > /run/web/index.html && systemd-run --quiet --collect --unit lab-web"
-    gateways[0].run(f"{web} python3 -m http.server 8443 --bind 127.0.0.1 --directory /run/web; sleep 1")
-    try:
-        assert alice.fetch(f"http://{GATEWAY}:443/") == "portal"
-    finally:
-        gateways[0].run("systemctl stop lab-web")
+    name = json.loads(gateways[0].run("cat /etc/privatespace/announce.json"))["name"]
+    # Whether browsers trust it is looked at where the certificates are.
+    page = alice.run(f"curl --silent --fail --insecure --max-time 5 --resolve {name}:443:{GATEWAY} https://{name}/")
+    assert "<title>" in page
 
 
 def test_clients_spread_over_processes_behind_one_port(
