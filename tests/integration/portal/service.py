@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,9 @@ class Service:
     def _send(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> Reply:
         connection = UnixConnection(self.socket)
         try:
-            connection.request(method, path, content, dict(headers))
+            # The service may answer, and close, before it has read what it refuses anyway: the answer is still there.
+            with suppress(BrokenPipeError):
+                connection.request(method, path, content, dict(headers))
             response = connection.getresponse()
             return Reply(response.status, dict(response.getheaders()), response.read().decode())
         finally:
