@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from execnet.xspec import XSpec
-from lanes import INSTANCE_VARIABLE, folder_of, instances_for, order_of
+from lanes import INSTANCE_VARIABLE, folder_of, has_instance, instances_for, needs_instance, order_of
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -45,7 +46,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class FolderScheduling(LoadScopeScheduling):
-    """Keeps together, and in order, what shares hosts or environments."""
+    """Keeps together, and in order, what shares hosts or environments; what needs hosts goes to whoever has some."""
+
+    def schedule(self) -> None:
+        """Begin with the lanes that have hosts, whichever was ready first."""
+        lanes = sorted(self.assigned_work.items(), key=lambda item: not has_instance(_instance_of(item[0])))
+        self.assigned_work = type(self.assigned_work)(lanes)
+        super().schedule()
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        free = has_instance(_instance_of(node))
+        suited = [scope for scope in self.workqueue if free or not needs_instance(scope)]
+        if suited:
+            self.workqueue.move_to_end(suited[0], last=False)
+            super()._assign_work_unit(node)
+        else:
+            node.shutdown()
 
     def _split_scope(self, nodeid: str) -> str:
         return folder_of(nodeid)
+
+
+def _instance_of(node: WorkerController) -> str:
+    return str(node.gateway.spec.env.get(INSTANCE_VARIABLE, ""))

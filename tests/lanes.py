@@ -1,7 +1,8 @@
 """Which tests run side by side in ``./lab test``, and on which hosts of the lab.
 
 There are two lanes. Each begins with one half of the tests that need whole hosts, on an instance of the lab of its own,
-and goes on with the folders of all other tests, whichever lane is free. Without lanes everything runs in the same
+and goes on with the folders of all other tests, whichever lane is free; they fill two cores. More lanes, where there
+are more cores, have no hosts and take the other folders from the beginning. Without lanes everything runs in the same
 order on the first instance.
 """
 
@@ -16,8 +17,8 @@ INSTANCE_VARIABLE = "PRIVATESPACE_TEST_INSTANCE"
 # Halves by time. A file that is not named runs in the other half.
 FIRST_HALF = frozenset(
     (
-        *("test_molecule.py", "test_acme.py", "test_acme_server.py", "test_faults.py", "test_leftovers.py"),
-        *("test_line_b.py", "test_profiles.py", "test_second_factor.py", "test_story.py"),
+        *("test_molecule.py", "test_acme.py", "test_acme_server.py", "test_faults.py", "test_following.py"),
+        *("test_leftovers.py", "test_line_b.py", "test_profiles.py", "test_second_factor.py", "test_story.py"),
     )
 )
 # Begins with nothing, so that what it leaves need not be made for the others.
@@ -29,7 +30,17 @@ AFTER_OTHERS = "test_succession.py"
 def instance_of(environment: Mapping[str, str]) -> str:
     """The instance for a process with these variables: always one of the two that are for tests."""
     wanted = environment.get(INSTANCE_VARIABLE, "")
-    return wanted if wanted in INSTANCES else INSTANCES[0]
+    return wanted if has_instance(wanted) else INSTANCES[0]
+
+
+def has_instance(wanted: str) -> bool:
+    """Whether a lane has hosts of its own, by what it was given."""
+    return wanted in INSTANCES
+
+
+def needs_instance(folder: str) -> bool:
+    """Whether the tests that stay together so need whole hosts."""
+    return folder.startswith("lab-")
 
 
 def instances_for(lanes: int) -> list[str]:
@@ -49,10 +60,10 @@ def folder_of(nodeid: str) -> str:
 
 
 def order_of(nodeid: str) -> int:
-    """Where a test comes, among tests that stay in their order: the longest first, so that both lanes end together."""
+    """Where a test comes, among tests that stay in their order: the longest first, so that all lanes end together."""
     name = PurePosixPath(nodeid.partition("::")[0]).name
     folder = folder_of(nodeid)
-    if not folder.startswith("lab-"):
+    if not needs_instance(folder):
         return 6 if folder != "quality" else 5
     if name == BEFORE_OTHERS:
         return 0

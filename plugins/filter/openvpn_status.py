@@ -14,11 +14,16 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.stat
 
 
 def openvpn_status(
-    gateways: Mapping[str, Mapping[str, Any]], now: float, authority: Mapping[str, Any] | None = None
+    gateways: Mapping[str, Mapping[str, Any]],
+    now: float,
+    authority: Mapping[str, Any] | None = None,
+    *,
+    freshness: Mapping[str, Any] | None = None,
+    problem: str = "",
 ) -> dict[str, Any]:
     """The state of all gateways for a program; see the documentation of the filter."""
     try:
-        return build_status(gateways, authority=authority, now=float(now))
+        return build_status(gateways, authority=authority, now=float(now), freshness=freshness, problem=str(problem))
     except (KeyError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"openvpn_status: an answer of a gateway is not complete: {error!r}") from error
 

@@ -78,10 +78,8 @@ files:
     - ansible_collections/privatespace/gateway/plugins/module_utils/_agent/metrics.py
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -91,53 +89,17 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent import
     announcement_watch,
     metrics,
     portal,
+    revocation,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._agent.python_files import (
-    ROOT,
-    PythonFile,
-    loaded_files,
-    plan_files,
-)
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.installation import Installation
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.python_files import loaded_files
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns import rfc2136, route53
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.published_files import remove_file
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.python_folder import (
-    finish_python_folder,
-    read_python_files,
-    write_python_file,
-)
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
 
 # A program is installed because it is imported here, with whatever it imports itself.
 # The providers of DNS are imported by name only when they are needed.
-PROGRAMS = (acme, metrics, announcement, announcement_watch, portal, rfc2136, route53)
-
-
-class Installation:
-    """One run."""
-
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self.folder = Path(parameters["path"])
-        self.needed = parameters["state"] == "present" or any(Path(unit).exists() for unit in parameters["kept_for"])
-        self.wanted = loaded_files() if self.needed and PROGRAMS else {}
-
-    def decide(self) -> Change[str]:
-        """Compare what is there with what this module has brought along."""
-        present = read_python_files(self.folder / ROOT)
-        change = plan_files(
-            {str(path.relative_to(self.folder)): PythonFile(*file) for path, file in present.items()}, self.wanted
-        )
-        return replace(change, result={**change.result, "needed": self.needed})
-
-    def apply(self, change: Change[str]) -> Mapping[str, Any]:
-        """Write and remove, file by file; each is whole at any moment."""
-        for name in change.steps:
-            if name in self.wanted:
-                write_python_file(self.folder / name, self.wanted[name].content, mode=self.wanted[name].mode)
-            else:
-                remove_file(self.folder / name)
-        finish_python_folder(self.folder / ROOT)
-        return {}
+PROGRAMS = (acme, metrics, announcement, announcement_watch, portal, revocation, rfc2136, route53)
 
 
 def main() -> None:
@@ -150,8 +112,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    work = Installation(module.params)
-    run(module, work.decide, work.apply)
+    kept = any(Path(unit).exists() for unit in module.params["kept_for"])
+    needed = module.params["state"] == "present" or kept
+    work = Installation(Path(module.params["path"]), loaded_files() if needed and PROGRAMS else {})
+
+    def decide() -> Change[str]:
+        change = work.decide()
+        return replace(change, result={**change.result, "needed": needed})
+
+    run(module, decide, work.apply)
 
 
 if __name__ == "__main__":

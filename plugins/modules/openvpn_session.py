@@ -13,7 +13,9 @@ version_added: 0.1.0
 description:
   - Ends every session of the given common names on all listeners of this host, at once, and disturbs nobody else.
   - Can put a new CRL in place first, so that who is cut cannot come back. The CRL is verified before it replaces the
-    one that works; one that has expired, is not valid yet, is older, or is not signed by the CA is refused.
+    one that works; one that has expired, is not valid yet, or is not signed by the CA is refused.
+  - An older one is refused, too, unless the one in place lists all O(serials) and is good. Then that one stays and the
+    removal goes on, because of two removals at once the later CRL may arrive first.
   - Where the gateway trusts several CAs, the file holds one CRL of each. One that lacks a CA is refused, because
     OpenVPN would let in everybody whose certificate that CA has revoked.
   - A session whose certificate was refused at a renegotiation has lost its name in OpenVPN's status. It is found by the
@@ -46,13 +48,43 @@ options:
   crl_content:
     description:
       - The CRLs, PEM, to be put in place after a first look at the sessions and before they are cut; one for each
-        certificate in O(ca_path), in any order.
+        certificate in O(ca_path), in any order. Those of other CAs are left out.
       - OpenVPN reads it at the next connection. Nothing is restarted.
     type: str
   crl_path:
     description: Where OpenVPN reads the CRL.
     type: path
     default: /etc/openvpn/server/privatespace/crl.pem
+  revocation:
+    description:
+      - V(serials) also keeps a file for each revoked serial number in O(serial_folder), made before the CRL is put in
+        place. The file in O(crl_path) is kept in either case.
+      - Where the folder is there, it is kept right with V(crl), too; see P(privatespace.gateway.openvpn#role).
+    type: str
+    choices: [crl, serials]
+    default: crl
+  serial_folder:
+    description: Where OpenVPN looks for files of revoked serial numbers, C(crl-verify FOLDER dir).
+    type: path
+    default: /etc/openvpn/server/privatespace/revoked
+  lift_users:
+    description:
+      - Users whose denials, and those of their devices, are lifted from O(denial_folder) once the CRL is in place and
+        the sessions are proved to be gone; see M(privatespace.gateway.openvpn_denial).
+      - A denial that waits for serial numbers which the CRL does not list stays. With O(crl_content) one whose serial
+        numbers it lists is lifted in any case.
+    type: list
+    elements: str
+    default: []
+  lift_names:
+    description: Common names of devices whose denials are lifted, as with O(lift_users).
+    type: list
+    elements: str
+    default: []
+  denial_folder:
+    description: The register of denials.
+    type: path
+    default: /etc/openvpn/server/privatespace/denied
   ca_path:
     description: The certificates of the CAs that must have signed the CRLs, PEM.
     type: path
@@ -60,7 +92,7 @@ options:
   serials:
     description:
       - Serial numbers, decimal, that O(crl_content) must list, each in the CRL of any CA. A file that lacks one of them
-        is refused.
+        is refused. Without O(crl_content), RV(refused) tells about them.
     type: list
     elements: str
     default: []
@@ -90,7 +122,7 @@ attributes:
     description: Verifies the CRL and tells which sessions would be cut.
     support: full
   diff_mode:
-    description: Shows the numbers of the CRLs and the sessions.
+    description: Shows the numbers of the CRLs, the sessions, and how many files of serial numbers differ.
     support: full
   platform:
     description: Runs on the gateway, as root.
@@ -99,8 +131,13 @@ attributes:
 notes:
   - A listener whose process does not run has no sessions, which is reported in RV(listeners). One that hangs is an
     error naming it, raised after the sessions on all other listeners have been cut.
+  - Where the CRL cannot be put in place, as on a full disk, the sessions of O(common_names) are cut all the same, and
+    can come back. The module fails then, and returns what it has done.
+  - So it does where OpenVPN, once it has dropped its privileges, cannot look into the folder of O(crl_path), or with
+    O(revocation=serials) into O(serial_folder), as where the mode of a folder above was tightened. No denial is lifted.
   - Needs the program C(openssl) when O(crl_content) is given.
 seealso:
+  - module: privatespace.gateway.openvpn_denial
   - module: privatespace.gateway.openvpn_session_info
   - module: privatespace.gateway.pki_crl
   - module: privatespace.gateway.pki_users
@@ -231,6 +268,22 @@ crl:
         number: 12
         this_update: 1790000000
         next_update: 1792592000
+refused:
+  description:
+    - For each of O(serials) whether a certificate with that number is refused by what is in place now; in check mode by
+      what would be.
+  returned: success with O(state=absent)
+  type: dict
+  sample:
+    "421337": true
+lifted:
+  description:
+    - The denials that were lifted, by their paths in O(denial_folder); in check mode those that would be.
+  returned: success with O(state=absent)
+  type: list
+  elements: str
+  sample:
+    - devices/alice@laptop
 listeners:
   description: Every listener and what it said.
   returned: success with O(state=absent)
@@ -257,82 +310,13 @@ listeners:
       type: bool
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
-from ansible_collections.privatespace.gateway.plugins.module_utils._host import openvpn_files
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.session_removal import SessionRemoval
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.session_options import session_options
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn import crl, processes, removal
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import CrlFile, Trust
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.reconnection import Reconnection
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal_plan import (
-    INSTALL_CRL,
-    plan_removal,
-)
-
-MOMENTS = ("snapshot_at", "crl_installed_at", "cut_at", "verified_at")
-
-
-class Removal:
-    """One run: the snapshot, then the CRL, then the cut, then the proof."""
-
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self.parameters = parameters
-        self.crl_path = Path(parameters["crl_path"])
-        self.timeline: dict[str, float | None] = dict.fromkeys(MOMENTS)
-
-    def decide(self) -> Change[str]:
-        """Look at the sessions and judge the CRL; nothing is written."""
-        given = self.parameters
-        self.order = removal.parse_order(
-            given["common_names"], cut_unnamed=given["cut_unnamed"], timeout_seconds=given["timeout"]
-        )
-        self.new, old = self.judge()
-        running = processes.running_processes()
-        self.talk = partial(open_management, timeout_seconds=given["timeout"], is_running=running.__contains__)
-        sockets = processes.find_sockets(given["management_sockets"], running) if self.order.names else ()
-        self.states = removal.take_snapshot(sockets, open_socket=self.talk)
-        self.timeline["snapshot_at"] = epoch_seconds()
-        in_place = self.new is not None and openvpn_files.is_installed(self.crl_path, self.new.content)
-        change = plan_removal(self.states, self.order, new=self.new, old=old, in_place=in_place, processes=running)
-        if not change.needed:
-            self.timeline["verified_at"] = epoch_seconds()
-        return replace(change, result={**change.result, "timeline": self.timeline})
-
-    def judge(self) -> tuple[CrlFile | None, CrlFile | None]:
-        """The CRLs that were given, if any, and those in place, all verified."""
-        ca_path = Path(self.parameters["ca_path"])
-        return crl.accept_crl(
-            self.parameters["crl_content"],
-            in_place=read_optional(self.crl_path),
-            serials=self.parameters["serials"],
-            trust=Trust(ca_path, read_optional(ca_path) or b""),
-            now=epoch_seconds(),
-            run=openvpn_files.run_openssl,
-        )
-
-    def apply(self, change: Change[str]) -> Mapping[str, Any]:
-        """Put the CRL in place, cut, and prove."""
-        if self.new is not None and INSTALL_CRL in change.steps:
-            openvpn_files.install_crl(self.crl_path, self.new.content)
-            self.timeline["crl_installed_at"] = epoch_seconds()
-        cuts = removal.cut_sessions(
-            self.states, self.order, open_socket=self.talk, settle_handshakes=INSTALL_CRL in change.steps
-        )
-        self.timeline["cut_at"] = removal.last_cut(cuts)
-        removal.require_gone(cuts, self.states)
-        self.timeline["verified_at"] = epoch_seconds()
-        return {"sessions_cut": [one.as_dict() for cut in cuts for one in cut.sessions], "timeline": self.timeline}
 
 
 def main() -> None:
@@ -344,7 +328,7 @@ def main() -> None:
     if module.params["state"] == "reconnected":
         reconnection = Reconnection(module.params, read=read_optional)
         run(module, reconnection.decide, reconnection.apply)
-    work = Removal(module.params)
+    work = SessionRemoval(module.params)
     run(module, work.decide, work.apply)
 
 

@@ -261,6 +261,58 @@ announcement:
     changed_at: 1790000000
     checked_at: 1790003600
     problem: ""
+revocation:
+  description: How OpenVPN learns who is revoked.
+  returned: success
+  type: dict
+  contains:
+    mode:
+      description: V(serials) where a process that runs looks for files of serial numbers, else V(crl).
+      type: str
+    missing_folders:
+      description: Folders in which it looks and which are not there, so that it lets everybody in.
+      type: list
+      elements: str
+    barred_by:
+      description:
+        - A folder that a process cannot look into once it has dropped its privileges, so that it lets in whom a denial
+          or a newer CRL keeps out. Empty where there is none.
+      type: str
+    denied_since_expiry:
+      description: Whether everybody is denied because the CRL has expired; see P(privatespace.gateway.openvpn#role).
+      type: bool
+    agent_wanted:
+      description: Whether the gateway is meant to follow the CRL by itself.
+      type: bool
+    agent:
+      description:
+        - What the program that follows the CRL last found; V(null) on a gateway without one, and where it has never
+          run.
+        - C(problem) is empty where all is well. C(checked_at), C(answered_at), when a good CRL was last found
+          published, and C(problem_since) are seconds since 1970-01-01 UTC.
+      type: dict
+  sample:
+    mode: crl
+    missing_folders: []
+    barred_by: ""
+    denied_since_expiry: false
+    agent_wanted: true
+    agent:
+      checked_at: 1790003600
+      answered_at: 1790003600
+      problem: ""
+      number: 12
+denials:
+  description:
+    - Who is kept out by name, and which lockdown holds; see RV(privatespace.gateway.openvpn_denial#module:denials).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - entry: users/alice
+      since: 1790000000
+      reason: removal
+      serials: null
 web_certificate:
   description:
     - What the program that keeps the certificate for browsers last found; V(null) on a gateway without one.

@@ -64,6 +64,15 @@ options:
       - Such files of authorities that have retired, or have become the active one, are removed.
     type: path
     default: /var/lib/privatespace/authority/crl.der
+  public_folder:
+    description:
+      - The folder that a web server gives away, for gateways that fetch the CRL by themselves. Empty for none.
+      - Holds copies of the files above as C(crl.pem), C(crl.der) and C(crl-LABEL.der), and the certificates that have
+        to be trusted as C(ca.pem). All have the mode V(0644); the folder is made where it is missing.
+      - Each copy follows its file in the same run, atomically, C(crl.pem) as the last one. Where the token refuses to
+        sign, the last CRL stays there. Nothing is copied that was not verified.
+      - A copy is always later than the one before by a second or more, so that no web server takes them for one.
+    type: path
   renewal_days:
     description:
       - Sign a new CRL when the last one is valid for fewer days than this.
@@ -92,6 +101,13 @@ EXAMPLES = r"""
     hsm_token: privatespace
     hsm_pin_file: /etc/privatespace/pin
   register: crl
+
+- name: Sign the CRL where that is needed, and have it in the folder that a web server gives away
+  privatespace.gateway.pki_crl:
+    hsm_module: /usr/lib/softhsm/libsofthsm2.so
+    hsm_token: privatespace
+    hsm_pin_file: /etc/privatespace/pin
+    public_folder: /var/lib/privatespace/public
 
 - name: Sign a new CRL in any case
   privatespace.gateway.pki_crl:
@@ -194,6 +210,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.files i
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.published_files import (
     map_optional,
+    publish_pieces,
     remove_file,
     write_pieces,
 )
@@ -226,6 +243,7 @@ def argument_spec() -> dict[str, Any]:
         **store_argument_spec(),
         "crl_path": {"type": "path", "default": f"{DEFAULT_FOLDER}/crl.pem"},
         "crl_der_path": {"type": "path", "default": f"{DEFAULT_FOLDER}/crl.der"},
+        "public_folder": {"type": "path"},
         "renewal_days": {"type": "int"},
         "force": {"type": "bool", "default": False},
         "return_content": {"type": "bool", "default": True},
@@ -243,7 +261,7 @@ def main() -> None:
         return signing_keys(TokenSettings(**token_options(module)), lock=exclusive_lock)
 
     tools = Tools(utc_now, os.urandom, open_keys, partial(generate_private_key, "ec-p256"))
-    files = CrlFiles(map_optional, file_mode, write_pieces, remove_file)
+    files = CrlFiles(map_optional, file_mode, write_pieces, remove_file, publish_pieces)
     with (
         failing(module),
         open_for_run(

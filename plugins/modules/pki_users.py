@@ -376,6 +376,14 @@ once_disabled:
       so and have to be brought up to date.
   returned: success
   type: bool
+once_revoked:
+  description:
+    - Users in this call who had a certificate that was revoked before this call. A gateway that was away when one of
+      them was removed may deny the name still, and has to be told of what is issued now.
+  returned: success
+  type: list
+  elements: str
+  sample: ["alice"]
 ca_certificate:
   description: The authority's certificate (PEM). Empty in check mode where there is no authority yet.
   returned: success

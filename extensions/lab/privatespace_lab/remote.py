@@ -53,6 +53,13 @@ class LabHost:
         :raises LabError: it did not come back in that time.
         """
         podman("restart", "--time", "10", container_name(self.instance, self.name))
+        self.wait_until_running(seconds=seconds)
+
+    def wait_until_running(self, *, seconds: float = 60) -> None:
+        """Wait until all units of a host that was started have started.
+
+        :raises LabError: it did not come up in that time.
+        """
         deadline = time.monotonic() + seconds
         while not self._runs():
             if time.monotonic() > deadline:

@@ -6,20 +6,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._acme.state import parse_state, show
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.denial_register import read_denials
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.process_reach import barrier_of
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.links import kernel_modules, link_kinds
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.openvpn_files import run_openssl
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.units import show_units
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import inspect_crl
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_pull import (
+    parse_state as parse_pull_state,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import Trust, read_not_after
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.denials import FOLDERS
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.foreign_configs import find_files
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.listener_facts import (
     Surroundings,
@@ -29,8 +35,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.list
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import (
+    Process,
     find_sockets,
+    is_chrooted,
     running_processes,
+    serial_folders,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.programs import running_programs
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import (
@@ -61,6 +70,9 @@ class Question:
     certificate_path: Path = FOLDER / "server.crt"
     announcement_path: Path = Path("/run/privatespace/announcement.json")
     acme_path: Path = Path("/var/lib/privatespace/acme/state.json")
+    revocation_path: Path = Path("/var/lib/privatespace/revocation/state.json")
+    revocation_config: Path = Path("/etc/privatespace/revocation.json")
+    expired_path: Path = FOLDER / "denied" / "expired"
 
 
 def gather_gateway(question: Question) -> dict[str, Any]:
@@ -88,7 +100,42 @@ def gather_gateway(question: Question) -> dict[str, Any]:
         "foreign_configs": [str(path) for path in find_files(CONFIG_FOLDERS, frozenset())],
         "announcement": parse_announcement(read_optional(question.announcement_path)),
         "web_certificate": parse_web_certificate(read_optional(question.acme_path)),
+        "revocation": _revocation(question, list(processes.values())),
+        "denials": read_denials(question.expired_path.parent).as_list(),
     }
+
+
+def _revocation(question: Question, running: Sequence[Process]) -> dict[str, Any]:
+    """How OpenVPN learns who is revoked, by what runs, and what the program that follows the CRL has left behind."""
+    folders = sorted({folder for process in running for folder in serial_folders(process.text)})
+    return {
+        "mode": "serials" if folders else "crl",
+        "missing_folders": [folder for folder in folders if not Path(folder).is_dir()],
+        "barred_by": _barrier(question.crl_path.parent, running),
+        "denied_since_expiry": question.expired_path.exists(),
+        "agent_wanted": question.revocation_config.exists(),
+        "agent": parse_agent(read_optional(question.revocation_path)),
+    }
+
+
+def _barrier(folder: Path, running: Iterable[Process]) -> str:
+    """The folder that keeps a process from the CRL and from the register of denials, or nothing."""
+    found = (
+        barrier_of(process.pid, folder / name, FOLDERS)
+        for process in running
+        for name in ("revoked", "denied")
+        if str(folder) in process.text and not is_chrooted(process.text)
+    )
+    return next(filter(None, found), "")
+
+
+def parse_agent(content: bytes | None) -> dict[str, Any] | None:
+    """What the program that follows the CRL has left behind; ``None`` where there is nothing to read."""
+    try:
+        state = parse_pull_state(json.loads(content or b"null"))
+    except ValueError:
+        return None
+    return state.as_dict() if state.checked_at else None
 
 
 def parse_announcement(content: bytes | None) -> dict[str, Any] | None:

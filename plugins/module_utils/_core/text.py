@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 
@@ -40,6 +41,16 @@ def require_single_line(value: str, *, what: str) -> str:
                 remedy="Give it as one line of visible characters.",
             )
     return value
+
+
+def split_names(names: Iterable[str] | str) -> list[str]:
+    """Names out of a list, or out of a text with commas, blanks or line breaks between them.
+
+    >>> split_names("alice, bob")
+    ['alice', 'bob']
+    """
+    parts = [names] if isinstance(names, str) else [str(name) for name in names]
+    return [name for part in parts for name in re.split(r"[,\s]+", part) if name]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Union
@@ -14,6 +15,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.files i
 
 # Sliced, indexed, searched and hashed like bytes.
 Mapped = Union[bytes, mmap.mmap]
+PUBLIC_FOLDER_MODE = 0o755
 
 
 def map_optional(path: Path) -> Mapped | None:
@@ -40,6 +42,29 @@ def write_pieces(path: Path, pieces: Iterable[bytes | memoryview], *, mode: int)
     """
     with replacing(path, mode=mode) as stream:
         stream.writelines(pieces)
+
+
+def publish_pieces(path: Path, pieces: Iterable[bytes | memoryview], *, mode: int) -> None:
+    """Like :func:`write_pieces`, for a file that a web server gives away; its folder is made where it is missing.
+
+    Its time is later than that of the file before by a second or more: web servers tell files apart by size and time in
+    whole seconds, and whoever asks whether there is a newer one would else be told that there is none.
+
+    :raises FileError: and the old file stands.
+    """
+    try:
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.chmod(PUBLIC_FOLDER_MODE)
+        before = int(path.stat().st_mtime) if path.exists() else 0
+    except OSError as error:
+        raise FileError(f"Cannot have the folder {path.parent}: {error.strerror}.") from error
+    with replacing(path, mode=mode) as stream:
+        stream.writelines(pieces)
+        stream.flush()
+        now = os.fstat(stream.fileno()).st_mtime
+        if int(now) <= before:
+            os.utime(stream.fileno(), (now, before + 1))
 
 
 def remove_file(path: Path) -> None:

@@ -10,7 +10,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Callable
 from urllib.parse import urlsplit
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
@@ -43,6 +44,19 @@ class _Secure(http.client.HTTPSConnection):
         self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
 
 
+@dataclass(frozen=True)
+class Download:
+    """An answer of any size.
+
+    :param etag: The mark that the server gave it; empty for none.
+    :param body: Only of an answer with status 200.
+    """
+
+    status: int
+    etag: str
+    body: bytes
+
+
 def ask_http(
     method: str,
     url: str,
@@ -59,28 +73,48 @@ def ask_http(
     :param family: 4, 6, or whichever works.
     :raises WebError: no answer, one that is too long, or one that is no text.
     """
-    answers: list[tuple[int, bytes]] = []
+    found = _within(seconds, lambda: _exchange(_connection(url, family, seconds), method, url, headers, longest))
+    if any(byte not in _PRINTABLE for byte in found.body.strip()):
+        raise WebError("its answer is no line of text")
+    return found.status, found.body.decode("ascii")
+
+
+def download(
+    url: str, *, seconds: float, stall_seconds: float, longest: int, headers: Mapping[str, str] | None = None
+) -> Download:
+    """A file as a server has it; options as for :func:`ask_http`.
+
+    :param stall_seconds: How long nothing at all may come; a large file over a slow link takes its time.
+    :raises WebError: no answer, one that is too long, or one that breaks off.
+    """
+    longest_wait = min(seconds, stall_seconds)
+    return _within(seconds, lambda: _exchange(_connection(url, None, longest_wait), "GET", url, headers, longest))
+
+
+def _within(seconds: float, exchange: Callable[[], Download]) -> Download:
+    """What an exchange gives in time.
+
+    :raises WebError: it gives nothing, or not in time.
+    """
+    answers: list[Download] = []
     errors: list[Exception] = []
 
     def work() -> None:
         try:
-            answers.append(_exchange(_connection(url, family, seconds), method, url, dict(headers or {}), longest + 1))
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            answers.append(exchange())
+        except (OSError, http.client.HTTPException, ValueError, WebError) as error:
             errors.append(error)
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     worker.join(seconds)
+    if errors and isinstance(errors[0], WebError):
+        raise errors[0]
     if errors:
         raise WebError(f"no answer ({_reason(errors[0])})") from errors[0]
     if not answers:
         raise WebError(f"no answer within {seconds:g} s")
-    status, body = answers[0]
-    if len(body) > longest:
-        raise WebError(f"its answer is longer than {longest} bytes")
-    if any(byte not in _PRINTABLE for byte in body.strip()):
-        raise WebError("its answer is no line of text")
-    return status, body.decode("ascii")
+    return answers[0]
 
 
 def _connection(url: str, family: int | None, seconds: float) -> http.client.HTTPConnection:
@@ -92,17 +126,31 @@ def _connection(url: str, family: int | None, seconds: float) -> http.client.HTT
 
 
 def _exchange(
-    connection: http.client.HTTPConnection, method: str, url: str, headers: dict[str, str], longest: int
-) -> tuple[int, bytes]:
+    connection: http.client.HTTPConnection, method: str, url: str, headers: Mapping[str, str] | None, longest: int
+) -> Download:
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sent = {"Connection": "close", "User-Agent": "privatespace", **(headers or {})}
     try:
-        connection.request(method, target, headers={"Connection": "close", "User-Agent": "privatespace", **headers})
-        answer = connection.getresponse()
-        # A page that says why there is nothing is of any length; only what is an answer has to be short.
-        return answer.status, answer.read(longest) if answer.status == http.client.OK else b""
+        connection.request(method, target, headers=sent)
+        with connection.getresponse() as answer:
+            # A page that says why there is nothing is of any length; only what is an answer has to be short.
+            body = _read(answer, longest) if answer.status == http.client.OK else b""
+            return Download(answer.status, answer.getheader("ETag", ""), body)
     finally:
         connection.close()
+
+
+def _read(answer: http.client.HTTPResponse, longest: int) -> bytes:
+    if (answer.length or 0) > longest:
+        raise WebError(f"its answer is longer than {longest} bytes")
+    body = answer.read(longest + 1)
+    if len(body) > longest:
+        raise WebError(f"its answer is longer than {longest} bytes")
+    # The library tells of what is missing only where it was asked for everything.
+    if answer.length:
+        raise WebError(f"its answer breaks off after {len(body)} bytes")
+    return body
 
 
 def _dial(host: str, port: int, family: int, seconds: Any) -> socket.socket:

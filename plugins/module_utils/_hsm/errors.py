@@ -66,6 +66,10 @@ class TokenError(CollectionError):
     """The token could not be opened, or it refused or failed an operation."""
 
 
+class WrongPinError(TokenError):
+    """The token did not take the PIN, and counts how often that happens: the same one must not be tried again."""
+
+
 @contextmanager
 def token_errors(doing: str, *, patience: int = 1, remedy: str = "") -> Iterator[None]:
     """Turn what the library raises inside this block into a :class:`TokenError`, and watch how long it takes.
@@ -89,7 +93,8 @@ def login_error(error: Exception, token: str) -> TokenError:
     name = type(error).__name__
     if name in _PIN_ERRORS:
         message, remedy = _PIN_ERRORS[name]
-        return TokenError(message.format(token=token), remedy=remedy)
+        kind = WrongPinError if _ONCE in message else TokenError
+        return kind(message.format(token=token), remedy=remedy)
     return TokenError(f"The token '{token}' refused the session: {describe(error)}.", remedy=_remedy(error))
 
 

@@ -11,18 +11,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import (
     KEPT,
-    Crl,
     CrlFile,
     Runner,
     Trust,
     read_crls,
     read_what_verifies,
 )
+
+
+class FutureError(StateError):
+    """A CRL that is newer than the one in place, or is that one, and by the clock here it is not valid yet.
+
+    :param crls: It, and those that came with it.
+    """
+
+    def __init__(self, message: str, *, remedy: str, crls: CrlFile) -> None:
+        super().__init__(message, remedy=remedy)
+        self.crls = crls
+
 
 # DER tags: the entry of a revoked certificate is a SEQUENCE that begins with INTEGER and a date.
 _SEQUENCE, _INTEGER, _DATE_TAGS = b"\x30", 0x02, b"\x17\x18"
@@ -39,6 +51,9 @@ def accept_crl(
 ) -> tuple[CrlFile | None, CrlFile | None]:
     """Judge CRLs completely.
 
+    One of a CA that this gateway does not know may lie beside them, and counts for ``serials``: whoever has a
+    certificate of that CA is refused for that.
+
     :param content: What is to be put in place, PEM, or ``None`` if there is nothing to be judged.
     :param in_place: The content of the file that it would replace.
     :param serials: Decimal serial numbers that it must list.
@@ -53,6 +68,59 @@ def accept_crl(
     refuse_bad_crls(new, old=old, now=now)
     require_listed(new, [_parse_serial(serial) for serial in serials])
     return new, old
+
+
+def accept_pushed_crl(
+    content: str | None,
+    *,
+    in_place: bytes | None,
+    serials: Sequence[str],
+    trust: Trust,
+    now: float,
+    run: Runner,
+) -> tuple[CrlFile | None, CrlFile | None]:
+    """Judge CRLs that an administrator sends, as :func:`accept_crl` does, but for one case.
+
+    Of two removals at once the later CRL may arrive first. What is in place is taken for what was sent, then, if it is
+    newer, good, and lists all that was asked for: it does what was wanted, and the older one would let somebody in.
+    """
+    kept = None
+    if content is not None and in_place is not None and content.encode("utf-8").strip() != in_place.strip():
+        kept = _newer_in_place(content, in_place, serials, trust=trust, now=now, run=run)
+    if kept is not None:
+        return kept, kept
+    return accept_crl(content, in_place=in_place, serials=serials, trust=trust, now=now, run=run)
+
+
+def _newer_in_place(
+    content: str, in_place: bytes, serials: Sequence[str], *, trust: Trust, now: float, run: Runner
+) -> CrlFile | None:
+    new = read_crls(content.encode("utf-8"), trust=trust, run=run)
+    present, _problem = inspect_crl(in_place, trust=trust, run=run)
+    if present is None or not _is_older(new, present):
+        return None
+    is_good = all(crl.this_update <= now < crl.next_update for crl in present.crls)
+    # Nobody has verified those of CAs that are not known here, and they keep nobody out who could come in.
+    known = replace(present, beside=new.beside)
+    return known if is_good and all(listed_serials(known, serials).values()) else None
+
+
+def _is_older(new: CrlFile, old: CrlFile) -> bool:
+    """Whether a CRL of some CA is older than the one that is known, and that of none is newer."""
+    known = {crl.position: crl for crl in old.crls}
+    changed = [(crl, known[crl.position]) for crl in new.crls if crl.content != known[crl.position].content]
+    older = [one.number < other.number and one.this_update <= other.this_update for one, other in changed]
+    return bool(older) and all(older)
+
+
+def listed_serials(crls: CrlFile | None, serials: Sequence[str]) -> dict[str, bool]:
+    """Which of some serial numbers, decimal, CRLs list; see :func:`accept_crl` for those that lay beside them.
+
+    :raises InputError: for one that is no decimal number.
+    """
+    numbers = [_parse_serial(serial) for serial in serials]
+    ders = [*crls.ders(), *crls.beside] if crls is not None and numbers else []
+    return {serial: any(_lists(der, number) for der in ders) for serial, number in zip(serials, numbers)}
 
 
 def inspect_crl(content: bytes | None, *, trust: Trust, run: Runner) -> tuple[CrlFile | None, str]:
@@ -75,7 +143,11 @@ def refuse_bad_crls(new: CrlFile, *, old: CrlFile | None, now: float) -> None:
     before = {crl.position: crl for crl in sorted(old.crls, key=lambda crl: crl.number)} if old else {}
     for crl in new.crls:
         of_whom = f" of '{shown(crl.issuer)}'" if len(new.crls) > 1 else ""
-        _refuse_bad_dates(crl, of_whom, now=now)
+        if crl.next_update <= now:
+            raise StateError(
+                f"CRL number {crl.number}{of_whom} expired {now - crl.next_update:.0f} s ago.",
+                remedy=f"Sign a new one. {KEPT}",
+            )
         known = before.get(crl.position)
         if known is None or known.content == crl.content:
             continue
@@ -84,18 +156,14 @@ def refuse_bad_crls(new: CrlFile, *, old: CrlFile | None, now: float) -> None:
                 f"CRL number {crl.number}{of_whom} is not newer than number {known.number}, which is in place.",
                 remedy=f"Fetch the latest one from the authority. {KEPT}",
             )
-
-
-def _refuse_bad_dates(crl: Crl, of_whom: str, *, now: float) -> None:
-    if crl.this_update > now:
-        raise StateError(
-            f"CRL number {crl.number}{of_whom} is valid only from {crl.this_update - now:.0f} s in the future on.",
+    latest = max(new.crls, key=lambda crl: crl.this_update)
+    if latest.this_update > now:
+        of_whom = f" of '{shown(latest.issuer)}'" if len(new.crls) > 1 else ""
+        raise FutureError(
+            f"CRL number {latest.number}{of_whom} is valid only from {latest.this_update - now:.0f} s in the future "
+            "on.",
             remedy=f"Compare the clocks of the authority and of this gateway. {KEPT}",
-        )
-    if crl.next_update <= now:
-        raise StateError(
-            f"CRL number {crl.number}{of_whom} expired {now - crl.next_update:.0f} s ago.",
-            remedy=f"Sign a new one. {KEPT}",
+            crls=new,
         )
 
 
@@ -105,7 +173,7 @@ def require_listed(crls: CrlFile, serials: Sequence[int]) -> None:
     :param serials: Serial numbers of certificates, each of any of the issuers.
     :raises StateError: naming the first one that is missing.
     """
-    ders = crls.ders() if serials else []
+    ders = [*crls.ders(), *crls.beside] if serials else []
     for serial in serials:
         if not any(_lists(der, serial) for der in ders):
             numbers = " and ".join(str(crl.number) for crl in crls.crls)

@@ -186,6 +186,11 @@ def require_common_name(name: str) -> str:
     return name
 
 
+def answers_to_name(session: Session) -> bool:
+    """Whether a session can be ended by its common name: it has one, and the management protocol takes it as it is."""
+    return session.named and _NAME.fullmatch(session.common_name) is not None
+
+
 def silent_error(listener: str) -> DeadlineError:
     """The error for a listener that is there and does not answer, with what an administrator can do about it."""
     return DeadlineError(

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.status import UNNAMED
 
 PREFIX = "privatespace_openvpn_"
+DAY_SECONDS = 86400
 GAUGE, COUNTER = "gauge", "counter"
 Labels = tuple[tuple[str, str], ...]
 
@@ -59,6 +60,7 @@ def render_metrics(state: Mapping[str, Any] | None, *, now: float) -> str:
     if state is not None:
         metrics += [*_listeners(state), *_sessions(state), *_users(state), *_certificates(state), _foreign(state)]
         metrics += [*_name(state.get("announcement")), *_web(state.get("web_certificate"), now=now)]
+        metrics += _following(state, now=now)
     return "".join(f"{line}\n" for metric in metrics for line in metric.lines())
 
 
@@ -180,6 +182,31 @@ def _web(certificate: Mapping[str, Any] | None, *, now: float) -> list[Metric]:
         if certificate["retry_at"]:
             retry.add(certificate["retry_at"])
     return [right, checked, expiry, left, retry]
+
+
+def _following(state: Mapping[str, Any], *, now: float) -> list[Metric]:
+    """How well the gateway follows the CRL; an alarm on its age needs no other metric."""
+    left = Metric("crl_days_left", GAUGE, "How many days the CRL in place is good for.")
+    right = Metric("crl_agent_right", GAUGE, "Whether the gateway follows the CRL of its authority as it should.")
+    checked = Metric("crl_agent_checked_timestamp_seconds", GAUGE, "When the gateway last looked for a CRL.")
+    answered = Metric("crl_agent_answered_timestamp_seconds", GAUGE, "When it last found a good one published.")
+    since = Metric("crl_agent_problem_since_seconds", GAUGE, "Since when something has been wrong with that.")
+    ends = [_end(one) for one in (state.get("crl") or {}).get("issuers", ())]
+    if ends:
+        left.add(round((min(ends) - now) / DAY_SECONDS, 2))
+    revocation = state.get("revocation") or {}
+    agent = revocation.get("agent")
+    if not agent and revocation.get("agent_wanted"):
+        # It has never run.
+        right.add(0)
+        checked.add(0)
+    if agent:
+        right.add(int(not agent["problem"]))
+        checked.add(agent["checked_at"])
+        answered.add(agent["answered_at"])
+        if agent["problem"]:
+            since.add(agent["problem_since"])
+    return [left, right, checked, answered, since]
 
 
 def _number(value: float) -> str:

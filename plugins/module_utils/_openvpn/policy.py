@@ -135,16 +135,25 @@ def parse_user_name(value: Any, *, what: str) -> str:
     return text
 
 
-def _parse_group(raw: Any, *, base: PushPolicy) -> Group:
-    if not isinstance(raw, Mapping):
-        raise InputError("A group is not a dictionary with a name.")
-    refuse_unknown(raw, known=_GROUP_KEYS, what="A group")
-    name = parse_scalar(raw.get("name", ""), what="The name of a group")
+def parse_group_name(value: Any) -> str:
+    """The name of a group.
+
+    :raises InputError: for one that no group can have.
+    """
+    name = parse_scalar(value, what="The name of a group")
     if not _GROUP_NAME.fullmatch(name):
         raise InputError(
             f"The name of a group is '{shown(name)}'.",
             remedy="Use at most 32 of a-z, 0-9 and -, beginning with a letter or a digit.",
         )
+    return name
+
+
+def _parse_group(raw: Any, *, base: PushPolicy) -> Group:
+    if not isinstance(raw, Mapping):
+        raise InputError("A group is not a dictionary with a name.")
+    refuse_unknown(raw, known=_GROUP_KEYS, what="A group")
+    name = parse_group_name(raw.get("name", ""))
     what = f"Group '{name}'"
     networks = raw.get("networks")
     return Group(

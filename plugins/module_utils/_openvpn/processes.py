@@ -17,6 +17,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.prog
 )
 
 SOCKET_FOLDER = Path("/run/openvpn-server")
+_CHROOT = re.compile(r"^\s*chroot\s+(/\S+)\s*$", re.MULTILINE)
+_SERIALS = re.compile(r"^\s*crl-verify\s+(/\S+)\s+dir\s*$", re.MULTILINE)
 _MANAGEMENT = re.compile(r"^\s*management\s+(/\S+)\s+unix\s*$", re.MULTILINE)
 
 
@@ -45,6 +47,17 @@ class Process:
 def running_processes(proc: Path = PROC) -> dict[Path, Process]:
     """The OpenVPN processes in this PID namespace, by management socket."""
     return {process.socket: process for process in _processes(proc)}
+
+
+def is_chrooted(text: str) -> bool:
+    """Whether a configuration has OpenVPN shut into a folder."""
+    return _CHROOT.search(text) is not None
+
+
+def serial_folders(text: str) -> tuple[str, ...]:
+    """The folders in which a configuration has OpenVPN look for revoked serial numbers; it reads no CRL then."""
+    inside = _CHROOT.search(text)
+    return tuple(f"{inside.group(1) if inside else ''}{folder}" for folder in _SERIALS.findall(text))
 
 
 def find_sockets(

@@ -35,12 +35,15 @@ def judge_state(state: Mapping[str, Any] | None, *, now: float) -> str:
     """Whether people can connect: by every listener, by some, or not at all."""
     if state is None:
         return UNKNOWN
+    revocation = state.get("revocation") or {}
     ends = [(state.get("crl") or {}).get("next_update"), state.get("certificate_not_after")]
-    if any(end is None or end <= now for end in ends):
+    # With a folder of serial numbers people can connect when the CRL has expired, unless that is denied.
+    is_lenient = revocation.get("mode") == "serials" and not revocation.get("denied_since_expiry")
+    if any(end is None or end <= now for end in (ends[1:] if is_lenient and ends[0] else ends)):
         return PROBLEM
     found = {one["state"] for one in state["listeners"]}
     if found == {"answered"}:
-        return OK
+        return WARNING if is_lenient and ends[0] and ends[0] <= now else OK
     if "answered" in found:
         return WARNING
     # Its management socket serves one at a time: who does not answer there may carry everybody's data.

@@ -11,11 +11,12 @@ read again until it shows none of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Protocol, TypeVar
 
@@ -27,10 +28,13 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import (
     ConnectionLostError,
     NotRunningError,
+    answers_to_name,
     listener_name,
     require_common_name,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.sessions import (
+    Judge,
+    Selection,
     SessionKey,
     remember,
     select_sessions,
@@ -93,13 +97,22 @@ class Order:
     """What is to be cut.
 
     :param names: Common names, whole.
-    :param cut_unnamed: See :func:`~.sessions.select_sessions`.
+    :param cut_unnamed: See :func:`~.sessions.select_sessions`; ``judge`` and ``awaits_record`` likewise.
     :param timeout_seconds: How long sessions may take to disappear.
     """
 
     names: AbstractSet[str]
     cut_unnamed: bool = True
     timeout_seconds: float = 10.0
+    judge: Judge | None = None
+    awaits_record: bool = False
+
+    def select(self, sessions: Sequence[Session], remembered: Mapping[SessionKey, str]) -> Selection:
+        """The sessions that the order is about."""
+        return select_sessions(
+            sessions, names=self.names, remembered=remembered, cut_unnamed=self.cut_unnamed, judge=self.judge,
+            awaits_record=self.awaits_record,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -154,13 +167,8 @@ def take_snapshot(
 
 def doomed_sessions(states: Sequence[ListenerState], order: Order) -> tuple[Session, ...]:
     """The sessions in a snapshot that an order would cut."""
-    found: list[Session] = []
-    for state in states:
-        chosen = select_sessions(
-            state.sessions, names=order.names, remembered=remember(state.sessions), cut_unnamed=order.cut_unnamed
-        )
-        found += chosen.doomed
-    return tuple(found)
+    selections = [order.select(state.sessions, remember(state.sessions)) for state in states]
+    return tuple(session for selection in selections for session in selection.doomed)
 
 
 def cut_sessions(
@@ -172,9 +180,8 @@ def cut_sessions(
         are watched until they show a name, and ended if they do not.
     """
     answering = [state for state in states if state.state == ANSWERED]
-    return _all_at_once(
-        lambda state: _cut_listener(state, order, open_socket, settle_handshakes=settle_handshakes), answering
-    )
+    cut = partial(_cut_listener, order=order, open_socket=open_socket, settle_handshakes=settle_handshakes)
+    return _all_at_once(cut, answering)
 
 
 def require_gone(cuts: Sequence[Cut], states: Sequence[ListenerState]) -> None:
@@ -289,17 +296,16 @@ class _ListenerCut:
         """The sessions to kill now, and the handshakes that have to be waited for."""
         sessions = management.sessions()
         self._remembered.update(remember(sessions))
-        chosen = select_sessions(
-            sessions, names=self._order.names, remembered=self._remembered, cut_unnamed=self._order.cut_unnamed
-        )
+        chosen = self._order.select(sessions, self._remembered)
         if self._watched is None:
-            self._watched = {one.key for one in chosen.pending} if self._order.names else set()
+            removes = self._order.names or self._order.judge is not None
+            self._watched = {one.key for one in chosen.pending} if removes else set()
         return chosen.doomed, tuple(one for one in chosen.pending if one.key in self._watched)
 
     def _kill(self, management: Conversation, doomed: Sequence[Session]) -> None:
-        for name in sorted({one.common_name for one in doomed if one.named}):
+        for name in sorted({one.common_name for one in doomed if answers_to_name(one)}):
             management.kill_name(name)
-        self._kill_unnamed(management, [one for one in doomed if not one.named])
+        self._kill_unnamed(management, [one for one in doomed if not answers_to_name(one)])
         for one in doomed:
             owner = self._remembered.get(one.key, one.common_name)
             self._cut.setdefault(one.key, replace(one, common_name=owner))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +20,61 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.remo
     require_answers,
 )
 
-INSTALL_CRL, CUT_SESSIONS = "install_crl", "cut_sessions"
+INSTALL_CRL, CUT_SESSIONS, LIFT_DENIALS = "install_crl", "cut_sessions", "lift_denials"
+
+
+@dataclass(frozen=True)
+class Placing:
+    """What is to be done about the CRLs.
+
+    :param new: Those that will be in place, or ``None`` where none were given.
+    :param old: The verified ones in place.
+    :param needed: Whether something has to be written.
+    :param serial_files: What a diff shows of the folder of serial numbers, where something has to be done there.
+    """
+
+    new: CrlFile | None
+    old: CrlFile | None
+    needed: bool
+    serial_files: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plan_removal(
     states: Sequence[ListenerState],
     order: Order,
     *,
-    new: CrlFile | None,
-    old: CrlFile | None,
-    in_place: bool,
+    placing: Placing,
     processes: Mapping[Path, Process],
+    lifted: Sequence[str] = (),
 ) -> Change[str]:
-    """Decide whether to install the CRL and whether to cut.
+    """Decide whether to install the CRL, whether to cut, and which denials to lift afterwards.
 
-    :param new: The CRLs that were given, already judged.
-    :param old: The verified ones that they replace.
-    :param in_place: Whether the file holds the new one already, readable for OpenVPN.
+    :param lifted: Entries of the register of denials that the CRL makes superfluous.
     :raises SurvivorError: nothing is to be done, but a listener did not say whether it has such sessions.
     """
     doomed = doomed_sessions(states, order)
-    steps = [INSTALL_CRL] if new is not None and not in_place else []
+    steps = [INSTALL_CRL] if placing.needed else []
     steps += [CUT_SESSIONS] if doomed else []
+    steps += [LIFT_DENIALS] if lifted else []
     if not steps:
         require_answers(states)
     cut = [session.as_dict() for session in doomed]
-    facts = None if new is None else new.as_facts()
+    facts = None if placing.new is None else placing.new.as_facts()
+    before: dict[str, Any] = {"crl": None if placing.old is None else placing.old.as_facts(), "sessions": cut}
+    after: dict[str, Any] = {"crl": facts, "sessions": []}
+    if placing.serial_files:
+        before["serial_files"], after["serial_files"] = placing.serial_files, dict.fromkeys(placing.serial_files, 0)
+    if lifted:
+        before["denials"], after["denials"] = list(lifted), []
     return Change(
-        before={"crl": None if old is None else old.as_facts(), "sessions": cut},
-        after={"crl": facts, "sessions": []},
+        before=before,
+        after=after,
         steps=tuple(steps),
         result={
             "crl": facts,
             "listeners": [describe_listener(state, processes.get(state.socket)) for state in states],
             "sessions_cut": cut,
+            "lifted": list(lifted),
         },
     )
 

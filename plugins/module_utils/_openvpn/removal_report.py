@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-IN_PLACE, CUT, VERIFIED = "crl_installed_at", "cut_at", "verified_at"
+DENIED, IN_PLACE, CUT, VERIFIED = "denied_at", "crl_installed_at", "cut_at", "verified_at"
+PREFIX = "Task failed: "
+# A proof that holds as long as the name is denied.
+HELD = "held_at"
+# What a gateway answered, by its name.
+Answers = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Moment:
 
     :param seconds: Seconds since the removal began, on the controller's clock.
     :param host: Inventory name of the host that measured it.
-    :param event: One of the keys of ``openvpn_session``'s timeline, or ``signed_at``.
+    :param event: One of the keys of a module's timeline, or ``signed_at``.
     :param text: What happened.
     """
 
@@ -34,16 +39,20 @@ class RemovalReport:
 
     :param moments: Events in order of time.
     :param missing: Pairs of gateway and reason.
+    :param denying: Gateways that go on keeping out by name, since no CRL does it there.
     :param remarks: Sentences for the administrator, for example about clocks that disagree.
-    :param signed_to_cut: Seconds from the CRL's signature to the last session cut, where both happened in this run.
+    :param signed_to_cut: Seconds from the CRL's signature to the last session cut, where both happened in this order.
     :param start_to_cut: Seconds from the first task to the last session cut, where sessions were cut.
+    :param start_to_proof: Seconds from the first task to the last proof under a CRL, if there was one.
     """
 
     moments: tuple[Moment, ...]
     missing: tuple[tuple[str, str], ...]
+    denying: tuple[str, ...]
     remarks: tuple[str, ...]
     signed_to_cut: float | None
     start_to_cut: float | None
+    start_to_proof: float | None
 
 
 def clock_shift(first: float, last: float, *, asked: float, answered: float) -> float:
@@ -63,7 +72,10 @@ def build_removal_report(
     signed_at: float | None,
     crl_number: int,
     authority: str,
-    gateways: Mapping[str, Mapping[str, Any]],
+    gateways: Answers,
+    denials: Answers | None = None,
+    kept: Answers | None = None,
+    by_name: bool = False,
 ) -> RemovalReport:
     """Bring the answers of all gateways onto one clock and find who proved nothing.
 
@@ -71,39 +83,78 @@ def build_removal_report(
     :param signed_at: Epoch seconds of the CRL's signature; ``None`` when this run signed none.
     :param gateways: Per gateway the return values of ``openvpn_session``, with ``asked_at`` and ``answered_at``
         (controller's epoch seconds); an empty mapping for one that was never asked.
+    :param denials: Likewise those of ``openvpn_denial``, for names that were denied before the authority had answered.
+    :param kept: Likewise for names that are denied because the authority could not sign.
+    :param by_name: There is no CRL to prove: a gateway that keeps out by name has done what it can.
     """
+    early, late = denials or {}, kept or {}
     moments: list[Moment] = []
     remarks: list[str] = []
-    owed = {name: _owed(answer) for name, answer in sorted(gateways.items())}
     if signed_at is not None:
         moments.append(Moment(signed_at - started, authority, "signed_at", f"CRL {crl_number} signed"))
-    for name in [name for name, reason in owed.items() if not reason]:
-        shift = _shift_of(gateways[name])
-        if shift:
-            remarks.append(f"The clock of {name} is {-shift:+.1f} s from the controller's; its times are corrected.")
-        moments.extend(_moments_of(name, gateways[name], origin=started - shift))
+    for name in sorted(gateways):
+        for answer in (early.get(name, {}), late.get(name, {}), gateways[name]):
+            if not answer or _owed(answer):
+                continue
+            shift = _shift_of(answer)
+            if shift:
+                remarks.append(
+                    f"The clock of {name} is {-shift:+.1f} s from the controller's; its times are corrected."
+                )
+            found = _moments_of(name, answer, origin=started - shift)
+            moments.extend(_until_listed(found) if answer is late.get(name) else found)
     moments.sort(key=lambda moment: moment.seconds)
+    held = {name: _latest(late.get(name, {}), early.get(name, {})) for name in gateways}
+    open_ones = {name: _reason(gateways[name], held[name], by_name=by_name) for name in sorted(gateways)}
     return RemovalReport(
         moments=tuple(moments),
-        missing=tuple((name, reason) for name, reason in owed.items() if reason),
-        remarks=tuple(remarks),
-        signed_to_cut=_last_cut(moments, since=None if signed_at is None else signed_at - started),
-        start_to_cut=_last_cut(moments, since=0.0),
+        missing=tuple((name, reason) for name, reason in open_ones.items() if reason),
+        denying=tuple(_denying(open_ones, held, by_name=by_name)),
+        remarks=tuple(dict.fromkeys(remarks)),
+        signed_to_cut=_last(moments, CUT, since=None if signed_at is None else signed_at - started),
+        start_to_cut=_last(moments, CUT, since=0.0),
+        start_to_proof=_last(moments, VERIFIED, since=None if by_name else 0.0),
     )
 
 
+def _reason(removal: Mapping[str, Any], denial: Mapping[str, Any], *, by_name: bool) -> str:
+    """Why a gateway proved nothing; empty for one that did."""
+    if not by_name:
+        return _owed(removal)
+    answers = [answer for answer in (denial, removal) if answer] or [removal]
+    return next((reason for answer in answers if (reason := _owed(answer))), "")
+
+
+def _latest(late: Mapping[str, Any], early: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What counts of two denials: the later, unless nobody could ask for it, since the earlier stands."""
+    return early if not late or (early and late.get("unreachable")) else late
+
+
+def _denying(open_ones: Mapping[str, str], held: Answers, *, by_name: bool) -> list[str]:
+    return [name for name, reason in open_ones.items() if (reason or by_name) and held[name] and not _owed(held[name])]
+
+
 def _owed(answer: Mapping[str, Any]) -> str:
+    reason = why_unheard(answer)
+    return reason or ("" if (answer.get("timeline") or {}).get(VERIFIED) is not None else "it gave no proof")
+
+
+def why_unheard(answer: Mapping[str, Any]) -> str:
+    """Why a gateway gave no answer that counts; empty for one that did, be it a proof or not."""
     if not answer:
         return "it was not asked (is it left out by --limit?)"
     if answer.get("unreachable"):
-        return f"it could not be reached: {_first_line(answer)}"
-    if answer.get("failed"):
-        return _first_line(answer)
-    return "" if answer["timeline"][VERIFIED] is not None else "it gave no proof"
+        return f"it could not be reached: {first_line(answer)}"
+    if answer.get("timedout"):
+        return f"it did not answer within {answer['timedout']} s"
+    return first_line(answer) if answer.get("failed") else ""
 
 
-def _first_line(answer: Mapping[str, Any]) -> str:
-    return (str(answer.get("msg", "")).strip().splitlines() or ["no message"])[0]
+def first_line(answer: Mapping[str, Any]) -> str:
+    """What a module said when it failed, in a line."""
+    first = (str(answer.get("msg", "")).strip().splitlines() or ["no message"])[0]
+    # What Ansible puts before what happened.
+    return first.removeprefix(PREFIX)
 
 
 def _shift_of(answer: Mapping[str, Any]) -> float:
@@ -114,39 +165,38 @@ def _shift_of(answer: Mapping[str, Any]) -> float:
 
 def _moments_of(name: str, answer: Mapping[str, Any], *, origin: float) -> list[Moment]:
     cut = list(answer.get("sessions_cut") or ())
-    texts = {IN_PLACE: "CRL in place", VERIFIED: "verified: not connected"}
+    texts = {DENIED: "denied by name", IN_PLACE: "CRL in place", VERIFIED: _proof(answer)}
     if cut:
         texts[CUT] = f"{len(cut)} session{'s' if len(cut) > 1 else ''} cut ({_listed(cut)})"
+    events = {VERIFIED: HELD} if DENIED in answer["timeline"] else {}
     times = [(event, answer["timeline"].get(event), text) for event, text in texts.items()]
-    return [Moment(float(when) - origin, name, event, text) for event, when, text in times if when is not None]
+    return [
+        Moment(float(when) - origin, name, events.get(event, event), text)
+        for event, when, text in times
+        if when is not None
+    ]
+
+
+def _until_listed(moments: Sequence[Moment]) -> list[Moment]:
+    """A name that is denied a second time, now that the certificates behind it are known."""
+    return [replace(one, text="denied until a CRL does it") if one.event == DENIED else one for one in moments]
+
+
+def _proof(answer: Mapping[str, Any]) -> str:
+    if DENIED in answer["timeline"]:
+        return "not connected, and denied by name"
+    refused = answer.get("refused") or {}
+    return f"verified: not connected{', and would be refused' if refused and all(refused.values()) else ''}"
 
 
 def _listed(cut: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(sorted({f"{session['common_name']} on {session['listener']}" for session in cut}))
 
 
-def _last_cut(moments: Sequence[Moment], *, since: float | None) -> float | None:
-    cuts = [moment.seconds for moment in moments if moment.event == CUT]
-    return max(cuts) - since if cuts and since is not None else None
-
-
-def render_removal_report(report: RemovalReport, *, revoked: Sequence[str], heading: str = "") -> list[str]:
-    """The report as lines for a terminal.
-
-    :param revoked: Common names that were revoked, in this run or before.
-    :param heading: The first line, in place of that which names them.
-    """
-    removed = f"Removed: {', '.join(revoked)}" if revoked else "Nobody was removed; the gateways have the CRL."
-    lines = [heading or removed]
-    width = max((len(moment.host) for moment in report.moments), default=1)
-    lines += [f"  +{moment.seconds:6.2f} s  {moment.host:<{width}}  {moment.text}" for moment in report.moments]
-    if report.start_to_cut is not None:
-        lines.append(f"First task to last session cut: {report.start_to_cut:.2f} s")
-    if report.signed_to_cut is not None:
-        lines.append(f"CRL signed to last session cut: {report.signed_to_cut:.2f} s")
-    lines += list(report.remarks)
-    lines += [f"NOT PROVED on {name}: {reason}" for name, reason in report.missing]
-    return lines
+def _last(moments: Sequence[Moment], event: str, *, since: float | None) -> float | None:
+    """Seconds to the last of some events, if it came after that."""
+    found = [moment.seconds - since for moment in moments if moment.event == event] if since is not None else []
+    return max(found) if found and max(found) >= 0 else None
 
 
 def render_access_heading(devices: Sequence[Mapping[str, Any]], *, user: str, device: str = "") -> str:

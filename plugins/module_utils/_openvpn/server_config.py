@@ -43,6 +43,7 @@ def render_server_config(process: Process, settings: ServerSettings) -> str:
         _transport(process, settings),
         _sizes(process, settings),
         _life(process, settings),
+        _programs(process, settings),
         _second_factor(settings),
     )
     return "\n".join("\n".join(section) + "\n" for section in sections if section)
@@ -96,12 +97,23 @@ def _identity(settings: ServerSettings) -> list[str]:
         f"cert {folder}/server.crt",
         f"key {folder}/server.key",
         f"tls-crypt-v2 {folder}/tls-crypt-v2-server.key",
-        "# Read again at the next connection after it has changed; no restart is needed.",
-        f"crl-verify {_later_folder(settings)}/crl.pem",
+        *_revocation(settings),
         "dh none",
         "tls-version-min 1.2",
         "tls-cert-profile preferred",
         "remote-cert-tls client",
+    ]
+
+
+def _revocation(settings: ServerSettings) -> list[str]:
+    if settings.revocation == "serials":
+        return [
+            "# A file for each revoked serial number; without the folder everybody would be let in.",
+            f"crl-verify {_later_folder(settings)}/revoked dir",
+        ]
+    return [
+        "# Read again at the next connection after it has changed; no restart is needed.",
+        f"crl-verify {_later_folder(settings)}/crl.pem",
     ]
 
 
@@ -185,15 +197,21 @@ def _life(process: Process, settings: ServerSettings) -> list[str]:
     ]
 
 
+def _programs(process: Process, settings: ServerSettings) -> list[str]:
+    """What may be run, and what is asked at the end of each handshake whether a device may connect."""
+    hook = settings.connection_hook
+    allowed = ["script-security 2"] if hook or settings.second_factor == "command" else []
+    if not hook:
+        return allowed
+    call = f"{hook} {process.name} {settings.folder} {settings.sessions_folder}"
+    return [*allowed, f'client-connect "{call}"']
+
+
 def _second_factor(settings: ServerSettings) -> list[str]:
     if settings.second_factor == "none":
         return []
     call = " ".join(settings.second_factor_call)
-    program = (
-        f"plugin {call}"
-        if settings.second_factor == "plugin"
-        else f'script-security 2\nauth-user-pass-verify "{call}" via-file'
-    )
+    program = f"plugin {call}" if settings.second_factor == "plugin" else f'auth-user-pass-verify "{call}" via-file'
     return [
         program,
         "# Who has shown the factor is not asked again for this long, by any process, across restarts.",

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Callable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.status import Session
 
 SessionKey = tuple[str, int, str]
+# Tells of a session and its owner's common name whether it has to end.
+Judge = Callable[[Session, str], bool]
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ def select_sessions(
     names: AbstractSet[str],
     remembered: Mapping[SessionKey, str],
     cut_unnamed: bool,
+    judge: Judge | None = None,
+    awaits_record: bool = False,
 ) -> Selection:
     """Sort the sessions of a status by whole common names: ``al`` is not ``alice``.
 
@@ -49,15 +54,20 @@ def select_sessions(
     :param remembered: From :func:`remember`, for sessions whose name was lost since.
     :param cut_unnamed: Whether an established session without a name, now or earlier, is to be ended too. Such a
         session was refused at its last renegotiation and lives on its old key; an honest client simply connects again.
+    :param judge: Finds more that are to be removed, where they are not known by name: everybody but some.
+    :param awaits_record: Whether the judge goes by what is recorded of a session once it is established: until then one
+        that it does not condemn is undecided, although its name is known.
     """
     doomed, pending = [], []
     for session in sessions:
         owner = owner_of(session, remembered)
         if owner is not None:
-            if owner in names:
+            if owner in names or (judge is not None and judge(session, owner)):
                 doomed.append(session)
+            elif awaits_record and not session.established:
+                pending.append(session)
         elif not session.established:
             pending.append(session)
-        elif cut_unnamed and names:
+        elif cut_unnamed and (names or judge is not None):
             doomed.append(session)
     return Selection(tuple(doomed), tuple(pending))

@@ -27,6 +27,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.valu
 )
 
 COMPRESSIONS = ("none", "stub", "lz4-v2", "lzo")
+REVOCATIONS = ("crl", "serials")
 SECOND_FACTORS = ("none", "totp", "command", "plugin")
 TOTP_COMMAND = "/usr/local/lib/privatespace/totp_verify"
 # A socket carries about three quarters of its buffer a round trip: measured at 10 to 100 ms.
@@ -58,6 +59,9 @@ class ServerSettings:
     :param mssfix: In bytes; -1 leaves it to the program, 0 switches it off.
     :param port_share_journal: The folder in which a process writes where each browser comes from that it hands over;
         empty for none.
+    :param revocation: Whether the CRL itself says who is revoked, or a folder of serial numbers that follows it.
+    :param connection_hook: The program that is asked at each connection; empty for none.
+    :param sessions_folder: Where that program writes which certificate each session has shown.
     :param second_factor: One of ``none``, ``command`` (then ``second_factor_call`` is its command line) and ``plugin``.
     """
 
@@ -83,6 +87,9 @@ class ServerSettings:
     service_group: str = "nogroup"
     chroot: bool = False
     port_share_journal: str = ""
+    revocation: str = "crl"
+    connection_hook: str = ""
+    sessions_folder: str = "/run/privatespace-sessions"
     second_factor: str = "none"
     second_factor_call: tuple[str, ...] = ()
     second_factor_lifetime_seconds: int = 43200
@@ -103,7 +110,7 @@ _BOOLEANS = ("client_to_client", "known_clients_only", "ipv6_outside", "chroot")
 _OTHERS = (
     "folder", "runtime_folder", "version", "loaded_files", "compression", "measured_path", "service_user",
     "service_group", "second_factor", "second_factor_command", "second_factor_plugin", "client_networks",
-    "port_share_journal",
+    "port_share_journal", "revocation", "connection_hook", "sessions_folder",
 )  # fmt: skip
 _SMALLEST_TUNNEL_MTU = 576
 
@@ -140,6 +147,9 @@ def parse_settings(raw: Mapping[str, Any]) -> ServerSettings:
         service_user=parsed("service_user", _parse_user),
         service_group=parsed("service_group", _parse_user),
         port_share_journal=parsed("port_share_journal", parse_path) if raw.get("port_share_journal") else "",
+        revocation=parsed("revocation", parse_choice, choices=REVOCATIONS),
+        connection_hook=parsed("connection_hook", parse_path) if raw.get("connection_hook") else "",
+        sessions_folder=parsed("sessions_folder", parse_path),
         second_factor=factor,
         second_factor_call=call,
         **values,
@@ -216,6 +226,11 @@ def _refuse_contradictions(settings: ServerSettings) -> None:
         raise InputError(
             "chroot and second_factor do not go together: inside there is no program that could judge the factor.",
             remedy="Switch one of them off. The unit's sandbox is there without chroot, too.",
+        )
+    if settings.chroot and settings.connection_hook:
+        raise InputError(
+            "chroot and connection_hook do not go together: inside there is no shell that could run the hook.",
+            remedy="Switch one of them off.",
         )
     if 0 < settings.tunnel_mtu < _SMALLEST_TUNNEL_MTU:
         raise InputError(f"tunnel_mtu is below {_SMALLEST_TUNNEL_MTU} bytes, which IPv4 needs: {settings.tunnel_mtu}.")

@@ -14,8 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.status_revocation import (
+    OK,
+    PROBLEM,
+    WARNING,
+    describe_authority,
+    expected_numbers,
+    judge_denials,
+    judge_number,
+)
+
 SCHEMA = 1
-OK, WARNING, PROBLEM = "ok", "warning", "problem"
 HEALTH = (PROBLEM, WARNING, OK)
 DAY_SECONDS = 86400
 EXPIRY_NOTICE_DAYS = 30
@@ -25,6 +34,8 @@ CERTIFICATE_WARNING_DAYS = 14
 NAME_WARNING_SECONDS = 2 * 3600
 # The gateway looks every six hours.
 WEB_WARNING_SECONDS = 2 * DAY_SECONDS
+# The gateway looks every minute, and is told otherwise only by somebody who wants it so.
+AGENT_WARNING_SECONDS = 3600
 # A certificate for six days is renewed with three of them left.
 WEB_WARNING_SHARE = 1 / 5
 _LISTENER_KEYS = (
@@ -35,20 +46,29 @@ _SESSION_KEYS = ("listener", "common_name", "connected_since", "bytes_received",
 
 
 def build_status(
-    gateways: Mapping[str, Mapping[str, Any]], *, authority: Mapping[str, Any] | None, now: float
+    gateways: Mapping[str, Mapping[str, Any]],
+    *,
+    authority: Mapping[str, Any] | None,
+    now: float,
+    freshness: Mapping[str, Any] | None = None,
+    problem: str = "",
 ) -> dict[str, Any]:
     """The whole document.
 
     :param gateways: Per gateway the return values of ``openvpn_session_info``; empty for one that was not asked.
     :param authority: The return values of ``pki_info``, if they could be had.
+    :param freshness: How fresh the CRL is on the authority, likewise.
+    :param problem: Why the authority gave no answer.
     """
-    blocks = [_gateway(name, answer, now=now) for name, answer in gateways.items()]
+    numbers = expected_numbers(authority or {}, now=now)
+    blocks = [_gateway(name, answer, numbers, now=now) for name, answer in gateways.items()]
     blocks.sort(key=lambda block: HEALTH.index(block["health"]))
     users = [_user(name, one) for name, answer in gateways.items() for one in answer.get("sessions", ())]
     users.sort(key=lambda one: (one["user"], one["device"], one["gateway"], one["listener"]))
     return {
         "schema": SCHEMA,
         "generated_at": int(now),
+        "authority": describe_authority(freshness, problem=problem, blocks=blocks, numbers=numbers),
         "gateways": blocks,
         "users": users,
         "totals": _totals(blocks, users),
@@ -56,7 +76,7 @@ def build_status(
     }
 
 
-def _gateway(name: str, answer: Mapping[str, Any], *, now: float) -> dict[str, Any]:
+def _gateway(name: str, answer: Mapping[str, Any], numbers: Sequence[int], *, now: float) -> dict[str, Any]:
     answered = "listeners" in answer
     error = "" if answered else str(answer.get("msg") or "it was not asked").splitlines()[0]
     listeners = [{key: one[key] for key in _LISTENER_KEYS} for one in answer.get("listeners", ())]
@@ -69,8 +89,14 @@ def _gateway(name: str, answer: Mapping[str, Any], *, now: float) -> dict[str, A
         "foreign_configs": list(answer.get("foreign_configs", ())),
         "announcement": answer.get("announcement"),
         "web_certificate": answer.get("web_certificate"),
+        "revocation": answer.get("revocation"),
+        "denials": list(answer.get("denials", ())),
     }
-    found = list(_findings(block, answer, now=now)) if answered else [(PROBLEM, f"No answer: {error}")]
+    found = (
+        [*_findings(block, answer, now=now), *judge_number(block["crl"], numbers)]
+        if answered
+        else [(PROBLEM, f"No answer: {error}")]
+    )
     block["health"] = min((level for level, _text in found), key=HEALTH.index, default=OK)
     block["problems"] = [text for _level, text in sorted(found, key=lambda one: HEALTH.index(one[0]))]
     return block
@@ -84,6 +110,8 @@ def _findings(block: Mapping[str, Any], answer: Mapping[str, Any], *, now: float
         for problem in one["problems"]:
             yield level, problem
     yield from _crl(answer, now=now)
+    yield from _following(answer.get("revocation") or {}, now=now)
+    yield from judge_denials(block["denials"], now=now)
     yield from _certificate(block["certificate_not_after"], now=now)
     for path in block["foreign_configs"]:
         yield WARNING, f"Nobody manages the configuration {path}."
@@ -133,10 +161,34 @@ def _crl(answer: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
         return
     several = len(crl.get("issuers", ())) > 1
     who = f"nobody with a certificate of {crl['expires_first']}" if several else "nobody"
+    effect = f"{who} can connect"
+    if (answer.get("revocation") or {}).get("mode") == "serials":
+        effect = "nobody can connect (openvpn_expired_crl)"
+        if crl["next_update"] <= now and not answer["revocation"]["denied_since_expiry"]:
+            effect = "who is removed from now on is let in"
     if crl["next_update"] <= now:
-        yield PROBLEM, f"The CRL has expired: {who} can connect."
+        yield PROBLEM, f"The CRL has expired: {effect}."
     elif crl["next_update"] - now < CRL_WARNING_DAYS * DAY_SECONDS:
-        yield WARNING, f"The CRL expires in {_hours(crl['next_update'] - now)}: then {who} can connect."
+        yield WARNING, f"The CRL expires in {_hours(crl['next_update'] - now)}: then {effect}."
+
+
+def _following(revocation: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
+    """Whether the gateway learns by itself who is revoked."""
+    for folder in revocation.get("missing_folders", ()):
+        yield PROBLEM, f"There is no {folder}, where OpenVPN looks for revoked certificates: it lets everybody in."
+    barrier = revocation.get("barred_by")
+    if barrier:
+        effect = "so it lets in whom a denial keeps out, or a CRL from now on"
+        yield PROBLEM, f"OpenVPN cannot look into {barrier}, {effect}: chmod a+x {barrier}"
+    agent = revocation.get("agent")
+    if not agent:
+        if revocation.get("agent_wanted"):
+            yield WARNING, "The gateway is to follow the CRL by itself, and has never done so (journalctl tells why)."
+        return
+    if agent["problem"]:
+        yield WARNING, f"Following the CRL: {agent['problem']}"
+    elif now - agent["checked_at"] > AGENT_WARNING_SECONDS:
+        yield WARNING, f"The gateway last looked for a CRL {_hours(now - agent['checked_at'])} ago."
 
 
 def _certificate(not_after: int | None, *, now: float) -> Iterator[tuple[str, str]]:

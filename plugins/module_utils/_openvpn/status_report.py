@@ -23,12 +23,30 @@ def render_status_report(document: Mapping[str, Any]) -> list[str]:
     :param document: From :func:`~.status_document.build_status`.
     """
     now = document["generated_at"]
-    lines: list[str] = []
+    lines: list[str] = [*_authority(document.get("authority"))]
     for block in document["gateways"]:
         lines += [*_gateway(block, now=now), ""]
     if document["users"]:
         lines += [*_table([_TITLES, *(_user(one, now=now) for one in document["users"])], right=_RIGHT), ""]
     return [*lines, _totals(document["totals"]), *_expiring(document["expiring"], now=now)]
+
+
+def _authority(block: Mapping[str, Any] | None) -> Iterator[str]:
+    """What keeps the CRL fresh; gateways that have an older one are named once more, together."""
+    if block is None:
+        return
+    yield f"authority  {block['health'].upper()}"
+    for problem in block["problems"]:
+        yield f"  ! {problem}"
+    for one in block["crls"]:
+        if one["number"] is not None:
+            left = f"good for {one['days_left']:.0f} days" if one["days_left"] > 0 else "EXPIRED"
+            yield f"  CRL {one['number']} of {one['key_label']}, {left}"
+    if block["endpoint"]:
+        yield f"  published at {block['endpoint']}"
+    if block["gateways_behind"]:
+        yield f"  older CRL on {', '.join(block['gateways_behind'])}"
+    yield ""
 
 
 def _gateway(block: Mapping[str, Any], *, now: float) -> Iterator[str]:
@@ -42,7 +60,7 @@ def _gateway(block: Mapping[str, Any], *, now: float) -> Iterator[str]:
         age, left = _span(now - crl["this_update"]), crl["next_update"] - now
         first = f" ({crl['expires_first']})" if len(crl.get("issuers", ())) > 1 else ""
         good = f"good for {_span(left)}{first}" if left > 0 else "EXPIRED"
-        yield f"  CRL {crl['number']}, {age} old, {good}"
+        yield f"  CRL {crl['number']}, {age} old, {good}{_following(block.get('revocation') or {}, now=now)}"
     if block["certificate_not_after"] is not None:
         left = block["certificate_not_after"] - now
         yield f"  certificate good for {_span(left)}" if left > 0 else "  certificate EXPIRED"
@@ -52,6 +70,12 @@ def _gateway(block: Mapping[str, Any], *, now: float) -> Iterator[str]:
         yield f"  name {name['name']}: {addresses}, checked {_span(now - name['checked_at'])} ago"
     if block["web_certificate"]:
         yield f"  {_web(block['web_certificate'], now=now)}"
+
+
+def _following(revocation: Mapping[str, Any], *, now: float) -> str:
+    serials = ", by serial numbers" if revocation.get("mode") == "serials" else ""
+    agent = revocation.get("agent")
+    return f"{serials}, checked {_span(now - agent['checked_at'])} ago" if agent else serials
 
 
 def _web(certificate: Mapping[str, Any], *, now: float) -> str:

@@ -29,12 +29,15 @@ class CrlFiles:
     :param mode: Its permission bits, ``None`` where it is missing.
     :param write: Replaces it atomically, called as ``write(path, pieces, mode=…)``.
     :param remove: Removes it, if it is there.
+    :param publish: Like ``write``, for files that everybody may fetch: has their folder, and makes each newer than the
+        one before by whole seconds.
     """
 
     read: Callable[[Path], Any]
     mode: Callable[[Path], int | None]
     write: Callable[..., None]
     remove: Callable[[Path], None]
+    publish: Callable[..., None]
 
 
 def der_path_of(label: str, active_path: Path) -> Path:

@@ -62,6 +62,17 @@ class FoundFile:
 
 
 @dataclass(frozen=True)
+class FoundCopy:
+    """A file for everybody, made from another one.
+
+    :param source: The path of the file that it is a copy of; empty where it is made from the store.
+    """
+
+    file: FoundFile
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class FoundIssuer:
     """What was found of the CRLs of one issuer.
 
@@ -133,10 +144,12 @@ def plan_crls(
     now: datetime,
     mode: int,
     force: bool = False,
+    copies: Sequence[FoundCopy] = (),
 ) -> Change[Step]:
     """Sign for each issuer that needs it, put the files right, and remove those of issuers that are gone.
 
     :param bundle: The file that holds the CRLs of all.
+    :param copies: Files for everybody, in the order in which they are written; each follows its source.
     :param leftovers: Paths of files of authorities that nobody has to trust any more.
     :param mode: The permission bits that the files have to have.
     """
@@ -145,6 +158,10 @@ def plan_crls(
     files = [*(issuer.file for issuer in issuers), bundle]
     replaced = {issuer.file.path for issuer in issuers if reasons[issuer.label]} | ({bundle.path} if signs else set())
     wrong = [file.path for file in files if file.path in replaced or not file.is_current or file.mode != mode]
+    wrong += [
+        copy.file.path for copy in copies if copy.source in wrong or not copy.file.is_current or copy.file.mode != mode
+    ]
+    files += [copy.file for copy in copies]
     before = {
         "issuers": {issuer.label: _facts(issuer.last) for issuer in issuers},
         "files": {**{file.path: _shown(file) for file in files}, **dict.fromkeys(leftovers, "of no issuer any more")},

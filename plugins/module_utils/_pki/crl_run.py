@@ -24,10 +24,12 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_chai
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_files import CrlFiles, Shelf, der_path_of
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_pem import pem_pieces
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_plan import Step
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_publication import Publication, public_der
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_signing import CrlSigner, FreshCrl
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.issuance import load_der
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.ports import Book, IssuerBook, Tools
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.revocation_list import Piece
+from ansible_collections.privatespace.gateway.plugins.module_utils._pki.succession import trust_chain
 
 PUBLIC_MODE = 0o644
 WRITERS = 2
@@ -56,9 +58,11 @@ class CrlRun:
         for sentence in warnings_of(self._chain_crls, now=self.tools.clock()):
             self.warn(sentence)
         found = [self._found(issuer) for issuer in self._issuers]
+        bundle = self._found_bundle(found)
         change = crl_plan.plan_crls(
             found,
-            bundle=self._found_bundle(found),
+            bundle=bundle,
+            copies=self._public.found([*(issuer.file for issuer in found), bundle]) if self._public else (),
             leftovers=[str(path) for path in self._leftovers()],
             now=self.tools.clock(),
             mode=PUBLIC_MODE,
@@ -114,6 +118,8 @@ class CrlRun:
             ]
         for each in writing:
             each.result()
+        if self._public:
+            self._public.write(written, good=pieces.keys(), mode=PUBLIC_MODE)
 
     def _parts(self, fresh: Mapping[str, FreshCrl]) -> Iterator[tuple[str, Sequence[Piece]]]:
         """The label of every issuer that has a CRL, and the DER of its newest."""
@@ -152,18 +158,35 @@ class CrlRun:
     def _bundle(self) -> Path:
         return Path(self.options["crl_path"])
 
-    def _path(self, label: str) -> Path:
-        """Where the DER of an issuer lies."""
-        active = Path(self.options["crl_der_path"])
+    @cached_property
+    def _public(self) -> Publication | None:
+        """The folder for everybody, where there is to be one."""
+        folder, labels = self.options.get("public_folder"), [issuer.authority.label for issuer in self._issuers]
+        if not folder:
+            return None
+        active = public_der(Path(folder))
+        sources = {self._path(label, active): self._path(label) for label in labels}
+        certificates = trust_chain(self.book.trusted()).encode("ascii")
+        return Publication(Path(folder), self.files, self._shelf, certificates, sources, self._bundle)
+
+    def _path(self, label: str, active: Path | None = None) -> Path:
+        """Where the DER of an issuer lies.
+
+        :param active: Where that of the active one lies; by default not the copy for everybody.
+        """
+        active = active or Path(self.options["crl_der_path"])
         return active if label == self._issuers[0].authority.label else der_path_of(label, active)
 
     def _paths(self) -> list[Path]:
-        return [self._path(issuer.authority.label) for issuer in self._issuers]
+        """The files that hold the DER of an issuer, and their copies."""
+        own = [self._path(issuer.authority.label) for issuer in self._issuers]
+        return [*own, *self._public.sources] if self._public else own
 
     def _leftovers(self) -> list[Path]:
         """Files of authorities that have retired, or whose CRL lies elsewhere now that they are the active one."""
-        paths, active = self._paths(), Path(self.options["crl_der_path"])
-        beside = (der_path_of(label, active) for label in self.book.labels())
+        paths, active = self._paths(), [Path(self.options["crl_der_path"])]
+        active += [public_der(self._public.folder)] if self._public else []
+        beside = (der_path_of(label, one) for one in active for label in self.book.labels())
         return [path for path in beside if path not in paths and self.files.mode(path) is not None]
 
     def _last(self, issuer: IssuerBook) -> Any:
@@ -175,7 +198,7 @@ class CrlRun:
     def _found(self, issuer: IssuerBook) -> crl_plan.FoundIssuer:
         last, path = issuer.last_crl(), self._path(issuer.authority.label)
         is_current = last is not None and self._shelf.digest(path) == last.sha256
-        if not is_current:
+        if not is_current or (self._public and not self._public.agrees(path)):
             self._refuse_older_store(issuer)
         return crl_plan.FoundIssuer(
             label=issuer.authority.label,

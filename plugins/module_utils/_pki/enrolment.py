@@ -26,6 +26,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.certific
     validity,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._pki.decisions import (
+    GONE,
     Issue,
     Revoke,
     SetAccess,
@@ -122,7 +123,8 @@ class UserRun:
             missing_ok=options["missing_ok"],
         )
         change = change_of(decisions)
-        result = {**change.result, **plan.result, "ca_certificate": ca_chain(self.book)}
+        once = sorted({each.name for each in known if each.state == GONE and each.name in self.wanted.users})
+        result = {**change.result, **plan.result, "once_revoked": once, "ca_certificate": ca_chain(self.book)}
         before, after = {**change.before, **plan.before}, {**change.after, **plan.after}
         return Change(before, after, (*plan.steps, *change.steps), result)
 

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration.lab.lab_run import INSTANCE, INTERNET, PAGE, Outcome, Playbooks, variables_beside_the_inventory
+from integration.lab.lab_run import (
+    INSTANCE,
+    INTERNET,
+    OPENVPN_ALONE,
+    PAGE,
+    Outcome,
+    Playbooks,
+    variables_beside_the_inventory,
+)
 from privatespace_lab import topology
 from privatespace_lab.remote import Client, LabHost
 
@@ -20,7 +28,7 @@ GATEWAY6 = topology.gateway_addresses6(INSTANCE)["gateway1"]
 # Beyond the gateway, and not for everybody: the other gateway's address there answers a ping.
 BACK_OFFICE = GATEWAY.rpartition(".")[0].rpartition(".")[0] + ".2.22"
 FAST_PORT = 1195
-LIMIT = ("--limit", "authority1,gateway1")
+LIMIT = ("--limit", "authority1,gateway1", *OPENVPN_ALONE)
 OLD_CONFIG = "/etc/openvpn/udp-old.conf"
 WANTED = {
     "openvpn_listeners": [
@@ -250,7 +258,7 @@ def without_counters(rules: str) -> str:
 def test_hostile_values_are_refused_before_anything_changes(
     playbooks: Playbooks, variables: dict[str, object], complaint: str
 ) -> None:
-    outcome = playbooks.run("site", "--limit", "authority1,gateway2", variables=variables)
+    outcome = playbooks.run("site", "--limit", "authority1,gateway2", *OPENVPN_ALONE, variables=variables)
     assert outcome.status != 0
     assert complaint in outcome.output
     assert outcome.changed == 0
@@ -258,7 +266,9 @@ def test_hostile_values_are_refused_before_anything_changes(
 
 def test_check_mode_says_whom_a_restart_disturbs(configured: Outcome, bystander: Client, playbooks: Playbooks) -> None:
     outcome = playbooks.succeed(
-        "site", "--check", "--diff", "--limit", "authority1,gateway2", variables={"openvpn_replay_window_packets": 256}
+        "site",
+        *("--check", "--diff", "--limit", "authority1,gateway2", *OPENVPN_ALONE),
+        variables={"openvpn_replay_window_packets": 256},
     )
     assert re.search(r"will restart tcp: 1 user", outcome.output)
     assert bystander.stop_ping().lost == 0

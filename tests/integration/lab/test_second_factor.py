@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from integration.lab.lab_run import PAGE, Playbooks, variables_beside_the_inventory
+from integration.lab.lab_run import OPENVPN_ALONE, PAGE, Playbooks, variables_beside_the_inventory
 from privatespace_lab.remote import Client, LabHost
 
 SECRET = base64.b32encode(bytes(range(20))).decode()
-LIMIT = ("--limit", "authority1,gateway2")
+LIMIT = ("--limit", "authority1,gateway2", *OPENVPN_ALONE)
 ANSWER = "/run/lab-answer"
 
 

@@ -76,7 +76,7 @@ def test_removal_cuts_proves_and_leaves_bystanders_alone(
     for gateway in gateways:
         assert re.search(rf"{gateway.name} +verified: not connected", outcome.output)
     assert re.search(r"gateway1 +1 session cut \(alice@laptop on udp\)", outcome.output)
-    assert re.search(r"CRL signed to last session cut: \d+\.\d\d s", outcome.output)
+    assert re.search(r"First task to last session cut: \d+\.\d\d s", outcome.output)
     assert alice.fetch(PAGE, seconds=2) is None
     assert alice.stop_ping().lost > 0
     alice.stop()

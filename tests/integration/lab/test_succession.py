@@ -70,8 +70,10 @@ def test_it_takes_over_while_people_are_connected(
     assert comes_back(bob)
     assert playbooks.succeed("ca_rollover", variables=NEXT).changed == 0
     # The web pages show the authorities that there are now.
-    playbooks.succeed("site")
-    assert playbooks.succeed("site").changed == 0, "an inventory may keep the label of the old one"
+    playbooks.succeed("site", "--skip-tags", "dns")
+    assert playbooks.succeed("site", "--skip-tags", "dns").changed == 0, (
+        "an inventory may keep the label of the old one"
+    )
 
 
 def test_a_new_device_gets_in_everywhere(
@@ -140,5 +142,5 @@ def test_the_old_authority_goes_with_its_last_certificate(
     bob.install_profile(old_profile)
     bob.start(protocol="udp", address=playbooks.addresses["gateway1"])
     assert not bob.is_connected_within(6)
-    playbooks.succeed("site")
-    assert playbooks.succeed("site").changed == 0
+    playbooks.succeed("site", "--skip-tags", "dns")
+    assert playbooks.succeed("site", "--skip-tags", "dns").changed == 0

@@ -164,6 +164,13 @@ class Client:
         argv = (sys.executable, str(pinger), target, str(int(seconds * 50)))
         return int(command("ip", "netns", "exec", self.namespace, *argv))
 
+    def pid(self) -> int:
+        """The process of openvpn itself, below ``timeout``, which would pass on few signals."""
+        if self.process is None:
+            raise AssertionError("this client does not run")
+        (pid,) = _children(self.process)
+        return pid
+
     def stop(self) -> None:
         if self.process is not None:
             _end(self.process)
@@ -194,6 +201,10 @@ class Vpn:
     @property
     def crl_path(self) -> Path:
         return self.folder / "crl.pem"
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        return tuple(self._clients)
 
     @property
     def sockets(self) -> list[str]:
@@ -252,6 +263,11 @@ class Vpn:
         """Start a listener and wait until it takes management connections."""
         self._servers[name] = self._spawn(self.server_namespace, f"{name}.conf", log=self.folder / f"{name}.log")
         wait_for(f"server {name}", 10, lambda: "Initialization Sequence Completed" in self.server_log(name))
+
+    def stop_server(self, name: str) -> None:
+        """Stop a listener, and forget what it said."""
+        _end(self._servers.pop(name))
+        (self.folder / f"{name}.log").write_text("")
 
     def server_pid(self, name: str) -> int:
         """The process of openvpn itself, below ``timeout``."""

@@ -88,6 +88,8 @@ class AuthorityHost:
             return {"store": str(self.store)}
         if module == "hsm_key":
             return {**self.token.options}
+        if module.startswith("authority_"):
+            return {}
         options = {"store": str(self.store), **self.token.options}
         return options | ({"crl_path": str(self.crl), "crl_der_path": str(self.crl_der)} if module == "pki_crl" else {})
 

@@ -56,6 +56,7 @@ def test_disabled_and_enabled_without_the_token(host: AuthorityHost) -> None:
 def test_a_device_of_a_disabled_user_is_issued_disabled_and_a_removed_name_begins_enabled(host: AuthorityHost) -> None:
     host.users({**ALICE, "access": "disabled"}, {"name": "bob", "devices": [{**PHONE, "access": "disabled"}]})
     added = host.users({"name": "alice", "devices": [{"name": "tablet"}]})
+    assert added["once_revoked"] == []
     assert added["disabled"] == ["alice@laptop", "alice@phone", "alice@tablet", "bob@phone"]
     removed = host.users({"name": "alice", "state": "absent"}, {"name": "bob", "state": "absent"})
     assert (removed["devices"], removed["disabled"], removed["once_disabled"]) == ([], [], True)
@@ -65,6 +66,7 @@ def test_a_device_of_a_disabled_user_is_issued_disabled_and_a_removed_name_begin
     ]
     again = host.users(ALICE)
     assert (again["disabled"], again["once_disabled"]) == ([], True)
+    assert again["once_revoked"] == ["alice"], "a gateway that was away meanwhile may deny the name still"
     assert host("pki_info")["audit"]["valid"]
 
 

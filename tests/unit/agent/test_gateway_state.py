@@ -10,6 +10,7 @@ import json
 import pytest
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.gateway_state import (
+    parse_agent,
     parse_announcement,
     parse_web_certificate,
 )
@@ -39,3 +40,14 @@ def test_a_certificate_is_taken_over_without_what_is_nobodys_business() -> None:
 @pytest.mark.parametrize("content", [None, b"", b"{", b"null", b"[]", b"{}", b'{"checked_at": "x"}'])
 def test_what_cannot_be_read_is_no_certificate(content: bytes | None) -> None:
     assert parse_web_certificate(content) is None
+
+
+def test_what_the_program_that_follows_the_crl_found_is_taken_over() -> None:
+    found = parse_agent(json.dumps({"checked_at": 5, "problem": "x", "number": 7}).encode())
+    assert found is not None
+    assert (found["checked_at"], found["problem"], found["number"], found["etag"]) == (5.0, "x", 7, "")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"null", b"[]", b"{}", b'{"checked_at": "x"}'])
+def test_what_cannot_be_read_is_no_such_program(content: bytes | None) -> None:
+    assert parse_agent(content) is None

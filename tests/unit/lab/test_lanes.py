@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Private Space Gateway contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which tests run side by side: every file in one lane, two lanes on hosts of their own."""
+"""Which tests run side by side: every file in one lane, two of the lanes on hosts of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import lanes
@@ -80,23 +81,31 @@ def test_c():
 """
 
 
-def test_a_lane_that_dies_is_replaced_on_the_same_hosts_and_the_other_never_meets_it(tmp_path: Path) -> None:
-    """The real scheduler, on a copy of what decides."""
+def run_lanes(folder: Path, files: Mapping[str, str], *, lanes_wanted: int) -> subprocess.CompletedProcess[str]:
+    """The real scheduler, on a copy of what decides, with tests of one's own."""
     tests = LAB.parents[1]
-    lab = tmp_path / "tests/integration/lab"
-    lab.mkdir(parents=True)
     for name in ("conftest.py", "lanes.py", "integration/lab/lab_run.py"):
-        shutil.copy(tests / name, tmp_path / "tests" / name)
-    (tmp_path / "pyproject.toml").write_text((tests.parent / "pyproject.toml").read_text())
-    (tmp_path / "extensions").symlink_to(tests.parent / "extensions")
-    (lab / "conftest.py").write_text("from integration.lab.lab_run import INSTANCE as _known_early\n")
-    for name in ("test_molecule.py", "test_backup.py"):
-        (lab / name).write_text(PROBE)
-    argv = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "PRIVATESPACE_"))}
-    done = subprocess.run(
-        [sys.executable, *argv, str(lab)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        (folder / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tests / name, folder / "tests" / name)
+    (folder / "pyproject.toml").write_text((tests.parent / "pyproject.toml").read_text())
+    (folder / "extensions").symlink_to(tests.parent / "extensions")
+    (folder / "tests/integration/lab/conftest.py").write_text(
+        "from integration.lab.lab_run import INSTANCE as _known_early\n"
     )
+    for name, text in files.items():
+        (folder / "tests/integration" / name).parent.mkdir(exist_ok=True)
+        (folder / "tests/integration" / name).write_text(text)
+    argv = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(lanes_wanted), "--dist", "loadscope"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "PRIVATESPACE_"))}
+    return subprocess.run(
+        [sys.executable, *argv, "--no-loadscope-reorder", "tests"],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_lane_that_dies_is_replaced_on_the_same_hosts_and_the_other_never_meets_it(tmp_path: Path) -> None:
+    done = run_lanes(tmp_path, {"lab/test_molecule.py": PROBE, "lab/test_backup.py": PROBE}, lanes_wanted=2)
+    lab = tmp_path / "tests/integration/lab"
     first = (lab / "test_molecule.log").read_text().split("\n")[:-1]
     other = (lab / "test_backup.log").read_text().split("\n")[:-1]
     hosts = [{line.split()[1] for line in lines} for lines in (first, other)]
@@ -104,6 +113,31 @@ def test_a_lane_that_dies_is_replaced_on_the_same_hosts_and_the_other_never_meet
     workers = [line.split()[0] for line in first]
     assert len(set(workers)) == 2, "the test that killed its lane was not followed by another lane"
     assert "crashed" in done.stdout
+
+
+@pytest.mark.parametrize("late", range(3))
+def test_what_needs_hosts_runs_where_hosts_are_whichever_lane_is_ready_first(tmp_path: Path, late: int) -> None:
+    slowly = f"import os, time\nif os.environ.get('PYTEST_XDIST_WORKER') == 'gw{late}':\n    time.sleep(1)\n"
+    where = """
+import os
+from pathlib import Path
+
+def test_a():
+    time.sleep(0.5)
+    Path(__file__).with_suffix(".log").write_text(os.environ["PRIVATESPACE_TEST_INSTANCE"])
+
+def test_b():
+    pass
+
+def test_c():
+    pass
+"""
+    names = ["lab/test_molecule.py", "lab/test_backup.py", "hsm/test_one.py", "pki/test_two.py"]
+    done = run_lanes(tmp_path, dict.fromkeys(names, slowly + where), lanes_wanted=3)
+    assert "12 passed" in done.stdout, done.stdout + done.stderr
+    ran = [(tmp_path / "tests/integration" / name).with_suffix(".log").read_text() for name in names]
+    assert sorted(ran[:2]) == ["second", "test"]
+    assert "none" in ran[2:]
 
 
 def test_hosts_of_the_demonstration_are_never_used() -> None:

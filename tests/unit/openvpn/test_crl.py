@@ -15,7 +15,9 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.openvpn_files import run_openssl
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl import (
     accept_crl,
+    accept_pushed_crl,
     inspect_crl,
+    listed_serials,
     refuse_bad_crls,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.crl_reading import (
@@ -249,11 +251,47 @@ def test_the_crl_of_a_ca_that_is_not_known_here_yet_is_in_nobodys_way(
     text = first.crl() + second.crl() + third.crl()
     new, _old = accept(tmp_path, text, serials=serials)
     assert [crl.issuer for crl in new.crls] == ["CN = Old CA", "CN = New CA"]
-    assert new.content == text.encode()
+    # It is not put in place before its signature can be verified: anybody could have made it.
+    assert new.content == text.encode().removesuffix(text.encode()[text.encode().rindex(b"-----BEGIN") :])
+    assert len(new.ders()) == 2
+    (tmp_path / "ca.crt").write_text(first.pem + second.pem + third.pem)
+    learned, _old = accept(tmp_path, text, in_place=new.content)
+    assert learned.content == text.encode()
+    (tmp_path / "ca.crt").write_text(first.pem + second.pem)
     with pytest.raises(InputError, match="There are 0 CRLs of the CA 'CN = New CA'"):
         accept(tmp_path, first.crl() + third.crl())
     with pytest.raises(InputError, match="not signed by the CA"):
         accept(tmp_path, third.crl())
+
+
+@pytest.mark.parametrize("name", ["old ca", " Old  CA ", "OLD CA"])
+def test_a_crl_that_openvpn_would_take_for_ours_has_to_be_verified(
+    tmp_path: Path, two: tuple[Authority, Authority], name: str
+) -> None:
+    """OpenSSL compares names without regard to case and blanks: beside ours, a forged one would keep everybody out."""
+    first, second = two
+    with pytest.raises(InputError, match="not signed by the CA"):
+        accept(tmp_path, first.crl() + second.crl() + Authority(name).crl())
+    assert inspect_crl((first.crl() + second.crl() + Authority(name).crl()).encode(), trust=trust(tmp_path),
+                       run=run_openssl)[0] is None  # fmt: skip
+
+
+def test_what_was_verified_is_written_and_not_what_was_sent(tmp_path: Path, authority: Authority) -> None:
+    """PEM can be broken so that one program reads it and the next does not; DER may go on after what is signed."""
+    text = authority.crl()
+    head, *lines, tail = text.splitlines()
+    odd = f"{head}\n{''.join(lines)}\r\n\n{tail}\n"
+    assert accept(tmp_path, odd)[0].content == text.encode()
+    longer = base64.b64decode("".join(lines)) + bytes.fromhex("3006020107") + b"\x17\x00"
+    with pytest.raises(InputError, match="not signed"):
+        accept(tmp_path, f"{head}\n{base64.b64encode(longer).decode()}\n{tail}\n")
+
+
+def test_nobody_is_made_to_judge_thousands_of_crls(tmp_path: Path, authority: Authority) -> None:
+    beside = Authority("Stranger CA").crl()
+    with pytest.raises(InputError, match="101 CRLs in one file; 100 are the most"):
+        accept(tmp_path, authority.crl() + beside * 100)
+    accept(tmp_path, authority.crl() + beside * 3)
 
 
 def test_two_cas_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -282,3 +320,83 @@ def test_without_a_ca_no_crl_is_good(tmp_path: Path, authority: Authority) -> No
     (tmp_path / "ca.crt").write_text("nonsense")
     with pytest.raises(InputError, match="does not hold the certificates of CAs"):
         accept(tmp_path, authority.crl())
+
+
+def push(folder: Path, content: str, **options: Any) -> CrlFile | None:
+    given: dict[str, Any] = {"in_place": None, "serials": (), "now": time.time(), **options}
+    return accept_pushed_crl(content, trust=trust(folder), run=run_openssl, **given)[0]
+
+
+def test_of_two_removals_at_once_the_newer_crl_stays(tmp_path: Path, authority: Authority) -> None:
+    """In place: number 2, which lists alice and bob. Sent: number 1, to keep out alice. Number 2 does that, too."""
+    for name in ("alice", "bob"):
+        authority.issue(name)
+    serials = [str(authority.revoke("alice"))]
+    first = authority.crl()
+    authority.revoke("bob")
+    second = authority.crl()
+    kept = push(tmp_path, first, in_place=second.encode(), serials=serials)
+    assert kept is not None
+    assert kept.content == second.encode()
+    sent = push(tmp_path, second, in_place=first.encode(), serials=serials)
+    assert sent is not None
+    assert sent.content == second.encode()
+
+
+def test_an_older_crl_is_refused_where_the_newer_one_does_not_do_what_it_is_for(
+    tmp_path: Path, authority: Authority
+) -> None:
+    authority.issue("alice")
+    first, second = authority.crl(), authority.crl()
+    with pytest.raises(StateError, match="not newer"):
+        push(tmp_path, first, in_place=second.encode(), serials=[str(authority.serials["alice"])])
+    expired = authority.crl(life=timedelta(minutes=1))
+    with pytest.raises(StateError, match="not newer"):
+        push(tmp_path, second, in_place=expired.encode())
+
+
+def test_another_crl_with_the_number_of_the_one_in_place_is_refused_from_anybody(
+    tmp_path: Path, authority: Authority
+) -> None:
+    first = authority.crl()
+    authority.number = 0
+    with pytest.raises(StateError, match="not newer"):
+        push(tmp_path, authority.crl(), in_place=first.encode())
+
+
+def test_a_forged_crl_is_refused_although_it_says_that_it_is_older(tmp_path: Path, authority: Authority) -> None:
+    authority.crl()
+    second = authority.crl()
+    with pytest.raises(InputError, match="not signed"):
+        push(tmp_path, Authority(authority.name).crl(), in_place=second.encode())
+
+
+def test_a_newer_crl_in_place_stays_only_if_it_is_whole(tmp_path: Path, two: tuple[Authority, Authority]) -> None:
+    """In place: the newer CRL of one CA alone. OpenVPN lets in whom the other has revoked: it must not stay."""
+    first, second = two
+    sent, newer = first.crl() + second.crl(), first.crl()
+    with pytest.raises(StateError, match="not newer"):
+        push(tmp_path, sent, in_place=newer.encode())
+    mixed = sent.partition("-----END X509 CRL-----\n")
+    with pytest.raises(StateError, match="not newer"):
+        push(tmp_path, sent, in_place=(newer + mixed[2]).encode(), serials=["17"])
+    assert push(tmp_path, sent, in_place=(newer + mixed[2]).encode()) is not None
+
+
+def test_of_two_crls_that_are_each_newer_in_part_neither_is_taken_for_the_newer_one(
+    tmp_path: Path, two: tuple[Authority, Authority]
+) -> None:
+    """In place: number 2 of one CA and number 1 of the other; sent: the opposite. Either lacks somebody."""
+    first, second = two
+    early, late = (first.crl(), second.crl()), (first.crl(), second.crl())
+    with pytest.raises(StateError, match="not newer"):
+        push(tmp_path, early[0] + late[1], in_place=(late[0] + early[1]).encode())
+
+
+def test_which_serials_are_listed_is_told_one_by_one(tmp_path: Path, authority: Authority) -> None:
+    authority.revoked.append(17)
+    found, _problem = inspect_crl(authority.crl().encode(), trust=trust(tmp_path), run=run_openssl)
+    assert listed_serials(found, ["17", "18"]) == {"17": True, "18": False}
+    assert listed_serials(None, ["17"]) == {"17": False}
+    with pytest.raises(InputError, match="not a decimal"):
+        listed_serials(found, ["../x"])

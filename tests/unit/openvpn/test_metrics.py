@@ -79,6 +79,7 @@ def test_everything_is_told() -> None:
         'crl_number CN = "A\\B"': 7, "crl_number CN = Root": 1,
         'crl_this_update_timestamp_seconds CN = "A\\B"': 1, "crl_this_update_timestamp_seconds CN = Root": 1,
         'crl_next_update_timestamp_seconds CN = "A\\B"': 3, "crl_next_update_timestamp_seconds CN = Root": 9,
+        "crl_days_left": round((3 - NOW) / 86400, 2),
         "certificate_expiry_timestamp_seconds": 1_800_000_000,
         "foreign_configs": 1,
     }  # fmt: skip
@@ -109,6 +110,24 @@ def test_the_certificate_for_browsers_is_right_or_not(problem: str, right: int) 
     expired = {**certificate, "not_after": NOW}
     assert parse(render_metrics({**STATE, "web_certificate": expired}, now=NOW))["https_certificate_right"] == 0
     assert "https_certificate_expiry_timestamp_seconds" not in found
+
+
+@pytest.mark.parametrize(("problem", "right"), [("", 1), ("it is empty.", 0)])
+def test_a_gateway_follows_the_crl_or_not(problem: str, right: int) -> None:
+    agent = {"checked_at": NOW - 5, "answered_at": NOW - 65, "problem": problem, "problem_since": NOW - 600}
+    found = parse(render_metrics({**STATE, "revocation": {"mode": "crl", "agent": agent}}, now=NOW))
+    assert found["crl_agent_right"] == right
+    assert found["crl_agent_checked_timestamp_seconds"] == NOW - 5
+    assert found["crl_agent_answered_timestamp_seconds"] == NOW - 65
+    assert found.get("crl_agent_problem_since_seconds") == (NOW - 600 if problem else None)
+    without = parse(render_metrics({**STATE, "revocation": {"mode": "crl", "agent": None}}, now=NOW))
+    assert not [name for name in without if name.startswith("crl_agent")]
+
+
+def test_a_gateway_that_is_to_follow_the_crl_and_never_did_is_an_alarm() -> None:
+    revocation = {"mode": "crl", "agent": None, "agent_wanted": True}
+    found = parse(render_metrics({**STATE, "revocation": revocation}, now=NOW))
+    assert (found["crl_agent_right"], found["crl_agent_checked_timestamp_seconds"]) == (0, 0)
 
 
 def test_a_gateway_that_cannot_be_read_says_so() -> None:

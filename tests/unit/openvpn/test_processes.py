@@ -9,6 +9,7 @@ from pathlib import Path
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import (
     find_sockets,
     running_processes,
+    serial_folders,
 )
 
 
@@ -61,6 +62,12 @@ def test_a_socket_that_was_deleted_does_not_hide_its_process(tmp_path: Path) -> 
     assert find_sockets(None, processes, folder=tmp_path) == ()
     (tmp_path / "left.sock").touch()
     assert find_sockets(None, {}, folder=tmp_path) == (tmp_path / "left.sock",)
+
+
+def test_a_folder_of_serial_numbers_is_found_where_the_host_has_it() -> None:
+    assert serial_folders("crl-verify /etc/x/crl.pem\n") == ()
+    assert serial_folders("port 1\n  crl-verify /etc/x/revoked dir\n# crl-verify /y dir\n") == ("/etc/x/revoked",)
+    assert serial_folders("crl-verify /revoked dir\nchroot /etc/x\n") == ("/etc/x/revoked",)
 
 
 def test_sockets_that_are_named_are_taken_as_they_are() -> None:

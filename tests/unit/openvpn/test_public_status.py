@@ -22,6 +22,10 @@ CRL = {
 }
 
 
+SERIALS = {"mode": "serials", "denied_since_expiry": False}
+DENIED = {"mode": "serials", "denied_since_expiry": True}
+
+
 def gateway(*listeners: str, **others: Any) -> dict[str, Any]:
     found = [{"name": f"listener{index}", "state": state} for index, state in enumerate(listeners)]
     return {"listeners": found, "crl": CRL, "certificate_not_after": 1_900_000_000, "sessions": [], **others}
@@ -38,6 +42,11 @@ def gateway(*listeners: str, **others: Any) -> dict[str, Any]:
         (gateway("silent", "not_running"), "unknown"),
         (gateway("answered", crl=None), "problem"),
         (gateway("answered", crl={**CRL, "next_update": int(NOW)}), "problem"),
+        (gateway("answered", crl={**CRL, "next_update": int(NOW)}, revocation=SERIALS), "warning"),
+        (gateway("answered", crl={**CRL, "next_update": int(NOW)}, revocation=DENIED), "problem"),
+        (gateway("answered", crl=None, revocation=SERIALS), "problem"),
+        (gateway("answered", revocation=SERIALS), "ok"),
+        (gateway("answered", certificate_not_after=int(NOW), revocation=SERIALS), "problem"),
         (gateway("answered", certificate_not_after=None), "problem"),
         (gateway("answered", certificate_not_after=int(NOW)), "problem"),
         (None, "unknown"),

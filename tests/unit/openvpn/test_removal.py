@@ -157,6 +157,26 @@ def test_a_handshake_under_the_old_crl_is_waited_for_and_cut_when_it_shows_its_n
     assert [one.common_name for one in cut(listener, order("al"), settle=True).sessions] == ["al"]
 
 
+def test_a_handshake_that_shows_its_name_is_waited_for_until_it_is_known_by_its_record() -> None:
+    """The serial number is recorded after the name is shown, when the device gets its address."""
+    listener = Listener(session("UNDEF", 1, virtual=""), session("bob", 2))
+    recorded: set[str] = set()
+
+    def go_on(this: Listener) -> None:
+        if this.looks == 4:
+            this.present[0] = session("al", 1, virtual="")
+        elif this.looks == 8:
+            recorded.add("al")
+            this.present[0] = session("al", 1)
+
+    listener.each_look = go_on
+    wanted = removal.Order(
+        frozenset(), judge=lambda one, owner: one.established and owner in recorded, awaits_record=True
+    )
+    assert [one.common_name for one in cut(listener, wanted, settle=True).sessions] == ["al"]
+    assert [one.common_name for one in listener.present] == ["bob"]
+
+
 def test_a_handshake_that_never_shows_a_name_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "HANDSHAKE_SECONDS", 0.1)
     listener = Listener(session("UNDEF", 1, virtual=""))
@@ -169,6 +189,31 @@ def test_handshakes_are_left_alone_without_a_new_crl() -> None:
     listener = Listener(session("UNDEF", 1, virtual=""))
     cut(listener, order("al"))
     assert listener.killed == []
+
+
+def everybody_but(*spared: str) -> removal.Order:
+    return removal.Order(frozenset(), timeout_seconds=0.5, judge=lambda _session, name: name not in spared)
+
+
+def test_everybody_but_some_are_killed_by_name() -> None:
+    listener = Listener(session("al", 1), session("alice", 2), session("bob", 3))
+    done = cut(listener, everybody_but("alice"))
+    assert [one.common_name for one in done.sessions] == ["al", "bob"]
+    assert listener.killed == ["al", "bob"]
+    assert [one.common_name for one in listener.present] == ["alice"]
+
+
+def test_a_name_that_the_protocol_would_split_is_ended_as_one_without_a_name() -> None:
+    listener = Listener(session("a:b", 1), session("al", 2))
+    assert [one.common_name for one in cut(listener, everybody_but()).sessions] == ["a:b", "al"]
+    assert listener.killed == ["al", "192.0.2.1:5001"]
+
+
+def test_handshakes_of_a_lockdown_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "HANDSHAKE_SECONDS", 0.1)
+    listener = Listener(session("UNDEF", 1, virtual=""), session("alice", 2))
+    cut(listener, everybody_but("alice"), settle=True)
+    assert listener.killed == ["192.0.2.1:5001"]
 
 
 def test_a_listener_that_does_not_run_has_no_sessions() -> None:

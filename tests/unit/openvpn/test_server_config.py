@@ -54,7 +54,7 @@ def test_what_would_hurt_is_absent(listener: dict[str, Any]) -> None:
     never = {
         "duplicate-cn", "comp-lzo", "compress", "cipher", "data-ciphers", "fragment", "tun-mtu", "mssfix", "sndbuf",
         "rcvbuf", "script-security", "client-to-client", "chroot", "plugin", "auth-user-pass-verify", "ccd-exclusive",
-        "txqueuelen", "bcast-buffers", "tcp-queue-limit", "port-share",
+        "txqueuelen", "bcast-buffers", "tcp-queue-limit", "port-share", "client-connect",
     }  # fmt: skip
     assert not never & words(listener)
 
@@ -150,6 +150,17 @@ def test_in_a_chroot_what_is_read_later_has_the_path_of_the_inside() -> None:
     assert "ca /etc/openvpn/server/privatespace/ca.crt" in rendered
 
 
+def test_either_the_crl_says_who_is_revoked_or_the_folder_of_serial_numbers_never_both() -> None:
+    def checks(**settings: Any) -> list[str]:
+        return [line for line in lines(UDP, **settings) if line.startswith("crl-verify")]
+
+    assert checks(revocation="crl") == ["crl-verify /etc/openvpn/server/privatespace/crl.pem"]
+    assert checks(revocation="serials") == ["crl-verify /etc/openvpn/server/privatespace/revoked dir"]
+    assert checks(revocation="serials", chroot=True) == ["crl-verify /revoked dir"]
+    with pytest.raises(InputError, match="revocation is none of crl, serials"):
+        checks(revocation="ocsp")
+
+
 def test_a_second_factor_is_asked_for_once_in_a_while() -> None:
     rendered = lines(UDP, second_factor="totp", second_factor_lifetime_seconds=600)
     assert "script-security 2" in rendered
@@ -161,6 +172,41 @@ def test_a_second_factor_is_asked_for_once_in_a_while() -> None:
     plugin = lines(UDP, second_factor="plugin", second_factor_plugin="/usr/lib/oidc.so https://id.example/x")
     assert "plugin /usr/lib/oidc.so https://id.example/x" in plugin
     assert "script-security 2" not in plugin
+
+
+HOOK = "/usr/local/lib/privatespace/client_connect"
+
+
+@pytest.mark.parametrize(
+    "factor",
+    [
+        {},
+        {"second_factor": "totp"},
+        {"second_factor": "command", "second_factor_command": "/usr/local/bin/ask client-connect /bin/true"},
+        {"second_factor": "plugin", "second_factor_plugin": "/usr/lib/oidc.so client-connect"},
+    ],
+)
+@pytest.mark.parametrize("listener", [UDP, TCP])
+def test_the_hook_is_asked_by_each_process_and_nothing_else_is(
+    listener: dict[str, Any], factor: dict[str, Any]
+) -> None:
+    rendered = lines(listener, connection_hook=HOOK, **factor)
+    call = f"{HOOK} {listener['name']} /etc/openvpn/server/privatespace /run/privatespace-sessions"
+    assert [line for line in rendered if line.startswith("client-connect")] == [f'client-connect "{call}"']
+    assert rendered.count("script-security 2") == 1
+    assert "script-security 2" in rendered[: rendered.index(f'client-connect "{call}"')]
+
+
+def test_programs_are_allowed_once_and_only_where_there_are_any() -> None:
+    assert lines(UDP, second_factor="totp").count("script-security 2") == 1
+    assert "client-connect" not in words(UDP, second_factor="totp")
+    assert "script-security" not in words(UDP)
+
+
+def test_in_a_chroot_there_is_no_hook() -> None:
+    with pytest.raises(InputError, match="chroot and connection_hook do not go together"):
+        lines(UDP, chroot=True, connection_hook=HOOK)
+    assert "client-connect" not in words(UDP, chroot=True, connection_hook="")
 
 
 def test_a_web_server_may_share_the_port() -> None:
@@ -192,7 +238,7 @@ EVERYTHING: tuple[dict[str, Any], ...] = (
     {
         "tunnel_mtu": 9000, "mssfix": 0, "tcp_queue_limit": 128, "broadcast_buffers": 512, "compression": "lz4-v2",
         "transmit_queue_length": 1000, "socket_buffer_bytes": 393216, "ipv6_outside": True, "client_to_client": True,
-        "known_clients_only": True, "second_factor": "totp",
+        "known_clients_only": True, "second_factor": "totp", "connection_hook": HOOK,
     },
     {"chroot": True, "compression": "stub"},
     {"second_factor": "plugin", "second_factor_plugin": "/usr/lib/oidc.so https://id.example/x"},

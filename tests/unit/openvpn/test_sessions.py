@@ -90,7 +90,35 @@ def test_an_unnamed_session_that_carries_data_is_cut_when_asked(
     assert (len(chosen.doomed), chosen.pending) == (doomed, ())
 
 
+def test_everybody_but_some_are_found_by_a_judge() -> None:
+    sessions = [session("al", 1), session("alice", 2), session("UNDEF", 3), session("UNDEF", 4, virtual="")]
+    remembered = remember([session("al", 3)])
+    chosen = select_sessions(
+        sessions, names=set(), remembered=remembered, cut_unnamed=True, judge=lambda _session, name: name != "al"
+    )
+    assert [one.client_id for one in chosen.doomed] == [2]
+    assert [one.client_id for one in chosen.pending] == [4]
+    nobody = select_sessions([session("UNDEF", 5)], names=set(), remembered={}, cut_unnamed=True, judge=None)
+    assert nobody.doomed == ()
+
+
+def test_where_somebody_is_judged_an_unnamed_session_is_cut_too() -> None:
+    chosen = select_sessions(
+        [session("UNDEF", 5)], names=set(), remembered={}, cut_unnamed=True, judge=lambda _session, _name: False
+    )
+    assert [one.client_id for one in chosen.doomed] == [5]
+
+
 def test_a_handshake_is_nobodys_yet() -> None:
     handshake = session("UNDEF", virtual="")
     chosen = select_sessions([handshake], names={"x"}, remembered={}, cut_unnamed=True)
     assert (chosen.doomed, chosen.pending) == ((), (handshake,))
+
+
+def test_a_name_is_not_judged_by_a_record_that_is_not_written_yet() -> None:
+    handshake, refused = session("alice", 1, virtual=""), session("bob", 2, virtual="")
+    chosen = select_sessions(
+        [handshake, refused, session("carol", 3)], names=set(), remembered={}, cut_unnamed=True,
+        judge=lambda _session, name: name == "bob", awaits_record=True,
+    )  # fmt: skip
+    assert (chosen.doomed, chosen.pending) == ((refused,), (handshake,))

@@ -17,7 +17,7 @@ SCALARS = (
     "folder", "runtime_folder", "version", "client_to_client", "known_clients_only", "ipv6_outside",
     "socket_buffer_bytes", "compression", "tunnel_mtu", "mssfix", "replay_window_packets", "replay_window_seconds",
     "tcp_queue_limit", "broadcast_buffers", "transmit_queue_length", "service_user", "service_group", "chroot",
-    "second_factor", "second_factor_lifetime_seconds",
+    "second_factor", "second_factor_lifetime_seconds", "connection_hook", "sessions_folder",
 )  # fmt: skip
 HOSTILE = ("1\nscript-security 2", "2\rup /bin/sh", '/x" "y', "a\\b", "x\0", "\u2028up x", "no # x", "yes;x", "${x}")
 

@@ -88,13 +88,61 @@ def test_a_gateway_with_a_name_shows_where_it_leads() -> None:
     assert "gateway1  OK" in found
 
 
+AGENT: dict[str, Any] = {
+    "checked_at": NOW - 40, "answered_at": NOW - 40, "problem": "", "problem_since": 0, "number": 12,
+}  # fmt: skip
+FOLLOWING: dict[str, Any] = {"mode": "crl", "missing_folders": [], "denied_since_expiry": False, "agent": AGENT}
+
+
+def test_a_gateway_that_follows_the_crl_says_when_it_last_looked() -> None:
+    assert problems(revocation=FOLLOWING) == ("ok", [])
+    assert "  CRL 12, 60 min old, good for 10 days, checked 40 s ago" in render_status_report(
+        document(revocation=FOLLOWING)
+    )
+    by_serials = document(revocation={**FOLLOWING, "mode": "serials", "agent": None})
+    assert "  CRL 12, 60 min old, good for 10 days, by serial numbers" in render_status_report(by_serials)
+
+
+def test_a_gateway_that_does_not_follow_the_crl_is_told_of() -> None:
+    bad = {**FOLLOWING, "agent": {**AGENT, "problem": "http://x: it is empty."}}
+    assert problems(revocation=bad) == ("warning", ["Following the CRL: http://x: it is empty."])
+    silent = {**FOLLOWING, "agent": {**AGENT, "checked_at": NOW - 7300}}
+    assert problems(revocation=silent) == ("warning", ["The gateway last looked for a CRL 2 h ago."])
+    never = {**FOLLOWING, "agent": None, "agent_wanted": True}
+    health, told = problems(revocation=never)
+    assert (health, len(told), "has never done so" in told[0]) == ("warning", 1, True)
+    assert problems(revocation={**FOLLOWING, "agent": None, "agent_wanted": False}) == ("ok", [])
+    open_to_all = {**FOLLOWING, "mode": "serials", "missing_folders": ["/etc/x/revoked"]}
+    health, told = problems(revocation=open_to_all)
+    assert (health, len(told)) == ("problem", 1)
+    assert "/etc/x/revoked" in told[0]
+    health, told = problems(revocation={**FOLLOWING, "barred_by": "/etc/x"})
+    assert (health, len(told)) == ("problem", 1)
+    assert told[0].startswith("OpenVPN cannot look into /etc/x, ")
+    assert told[0].endswith(": chmod a+x /etc/x")
+
+
+@pytest.mark.parametrize(
+    ("changes", "effect"),
+    [
+        ({}, "nobody can connect."),
+        ({"mode": "serials", "denied_since_expiry": True}, "nobody can connect (openvpn_expired_crl)."),
+        ({"mode": "serials"}, "who is removed from now on is let in."),
+    ],
+)
+def test_what_an_expired_crl_means_is_told_as_it_is(changes: dict[str, Any], effect: str) -> None:
+    expired = {**GOOD["crl"], "next_update": NOW - 1}
+    found = problems(crl=expired, revocation={**FOLLOWING, **changes})
+    assert found == ("problem", [f"The CRL has expired: {effect}"])
+
+
 def test_the_document_is_json_with_these_keys() -> None:
     found = json.loads(json.dumps(document()))
     assert (found["schema"], found["generated_at"]) == (1, NOW)
-    assert set(found) == {"schema", "generated_at", "gateways", "users", "totals", "expiring"}
+    assert set(found) == {"schema", "generated_at", "authority", "gateways", "users", "totals", "expiring"}
     assert set(found["gateways"][0]) == {
         "name", "answered", "health", "problems", "listeners", "crl", "certificate_not_after", "foreign_configs",
-        "announcement", "web_certificate",
+        "announcement", "web_certificate", "revocation", "denials",
     }  # fmt: skip
     assert set(found["gateways"][0]["listeners"][0]) == set(listener("udp")) - {"socket"}
     assert found["users"] == [
@@ -205,3 +253,99 @@ def test_the_certificate_for_browsers_is_among_what_expires() -> None:
     assert problems(web_certificate=owed) == (
         "problem", ["The HTTPS certificate is to be revoked: Not revoked yet: no answer."],
     )  # fmt: skip
+
+
+def denial(entry: str, *, age: int = 7200) -> dict[str, Any]:
+    return {"entry": entry, "since": NOW - age, "reason": "removal", "serials": None}
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (["users/alice", "devices/bob@phone"], "since 2 h: alice,bob@phone. A removal that was not finished is by"),
+        (["users/alice"], "-e user_names=alice; who was added again since is let in by the module openvpn_denial"),
+        (["lockdown/everybody"], "A lockdown of everybody holds since 2 h (spared: nobody). It ends with"),
+        (["lockdown/everybody", "lockdown/except/carol"], "(spared: carol)"),
+        (["lockdown/groups/sales", "lockdown/groups/field"], "A lockdown of groups field, sales holds"),
+        ([f"users/u{n:02}" for n in range(12)], "u09 and 2 more."),
+    ],
+)
+def test_who_is_denied_by_name_is_a_warning(entries: list[str], words: str) -> None:
+    health, (sentence,) = problems(denials=[denial(entry) for entry in entries])
+    assert health == "warning"
+    assert words in sentence
+
+
+def test_who_is_spared_by_no_lockdown_and_an_expired_crl_are_told_elsewhere() -> None:
+    assert problems(denials=[denial("lockdown/except/carol"), denial("expired")]) == ("ok", [])
+
+
+FRESH: dict[str, Any] = {
+    "problems": [],
+    "warnings": [],
+    "issuers": [{"key_label": "ca", "number": 12, "days_left": 20.0}, {"key_label": "new", "number": None}],
+    "endpoint": "http://192.0.2.1:80/crl.pem",
+    "timer": {"wanted": True, "active": True, "next": ""},
+}
+
+
+def authority(*numbers: int, signed: int = 3600, state: str = "active") -> dict[str, Any]:
+    rows = [{"state": state, "crl": {"number": number, "signed_at": NOW - signed}} for number in numbers]
+    return {"certificates": [], "authorities": [{"state": "retired", "crl": None}, *rows]}
+
+
+def status(known: dict[str, Any] | None, *, problem: str = "", fresh: Any = None, **changes: Any) -> dict[str, Any]:
+    gateways = {"gateway1": GOOD, "gateway2": {**GOOD, **changes}}
+    return build_status(gateways, authority=known, now=NOW, freshness=fresh, problem=problem)
+
+
+def test_the_authority_comes_first_where_it_was_asked() -> None:
+    found = status(authority(12), fresh=FRESH)
+    assert render_status_report(found)[:4] == [
+        "authority  OK",
+        "  CRL 12 of ca, good for 20 days",
+        "  published at http://192.0.2.1:80/crl.pem",
+        "",
+    ]
+    assert found["authority"]["gateways_behind"] == []
+    assert status(None)["authority"] is None
+
+
+@pytest.mark.parametrize(
+    ("known", "behind"),
+    [
+        (authority(13), ["gateway1", "gateway2"]),
+        (authority(12), []),
+        (authority(11), []),
+        (authority(13, signed=60), []),
+        (authority(13, state="retired"), []),
+    ],
+    ids=["newer", "the same", "older", "on its way", "of an authority that is gone"],
+)
+def test_gateways_with_an_older_crl_are_named(known: dict[str, Any], behind: list[str]) -> None:
+    found = status(known, fresh=FRESH)
+    assert found["authority"]["gateways_behind"] == behind
+    sentence = "The CRL in place is number 12, and the authority has signed 13."
+    assert [block["name"] for block in found["gateways"] if sentence in block["problems"]] == behind
+    assert (f"  older CRL on {', '.join(behind)}" in render_status_report(found)) is bool(behind)
+
+
+def test_the_crl_of_each_authority_counts() -> None:
+    crl = {**GOOD["crl"], "issuers": [{"number": 12}, {"number": 3}], "expires_first": "CN = x"}
+    assert status(authority(12, 4), fresh=FRESH, crl=crl)["authority"]["gateways_behind"] == ["gateway2"]
+
+
+@pytest.mark.parametrize(
+    ("fresh", "problem", "health", "line"),
+    [
+        ({"problems": ["It is late."]}, "", "problem", "  ! It is late."),
+        ({"warnings": ["It will be late."]}, "", "warning", "  ! It will be late."),
+        (None, "Connection timed out", "problem", "  ! No answer: Connection timed out"),
+    ],
+)
+def test_what_is_wrong_with_the_authority_hides_no_gateway(fresh: Any, problem: str, health: str, line: str) -> None:
+    found = status(None, fresh=fresh and {**FRESH, **fresh}, problem=problem)
+    assert found["authority"]["health"] == health
+    lines = render_status_report(found)
+    assert lines[:2] == [f"authority  {health.upper()}", line]
+    assert "gateway1  OK" in lines

@@ -154,7 +154,7 @@ class Disk:
         def refuse(path: Path, *_rest: Any, **_more: Any) -> None:
             raise AssertionError(f"{path} is not to be touched")
 
-        return Shelf(CrlFiles(self.read, lambda _path: 0o644, refuse, refuse), Path("/bundle"))
+        return Shelf(CrlFiles(self.read, lambda _path: 0o644, refuse, refuse, refuse), Path("/bundle"))
 
 
 A, B = Path("/a"), Path("/b")

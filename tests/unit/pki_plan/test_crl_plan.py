@@ -13,6 +13,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._pki.crl_plan
     REMOVE,
     SIGN,
     WRITE,
+    FoundCopy,
     FoundFile,
     FoundIssuer,
     Published,
@@ -105,6 +106,43 @@ def test_each_issuer_is_decided_by_itself() -> None:
         Step(WRITE, PEM),
     )
     assert change.before["issuers"]["old"] == change.after["issuers"]["old"]
+
+
+CA_COPY, DER_COPY, PEM_COPY = "/public/ca.pem", "/public/crl.der", "/public/crl.pem"
+
+
+def copies(**altered: Any) -> list[FoundCopy]:
+    """The files for everybody, all right but one."""
+    files = {CA_COPY: "", DER_COPY: DER, PEM_COPY: PEM}
+    values = {"is_current": True, "mode": 0o644, **altered}
+    wrong = values.pop("path", "")
+    right = FoundFile("", True, 0o644)
+    return [
+        FoundCopy(FoundFile(path, **values) if path == wrong else replace(right, path=path), source)
+        for path, source in files.items()
+    ]
+
+
+COPY_CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
+    "all is right": ({}, {}, []),
+    "something revoked": ({"unpublished": 1}, {}, [DER, PEM, DER_COPY, PEM_COPY]),
+    "the folder is empty": ({}, {"is_current": False, "mode": None, "path": CA_COPY}, [CA_COPY]),
+    "the copy is altered": ({}, {"is_current": False, "path": PEM_COPY}, [PEM_COPY]),
+    "the web server could not read it": ({}, {"mode": 0o600, "path": DER_COPY}, [DER_COPY]),
+    "its source is put right": ({"file": der(is_current=False)}, {}, [DER, DER_COPY]),
+}
+
+
+@pytest.mark.parametrize(("issuer", "altered", "written"), COPY_CASES.values(), ids=COPY_CASES.keys())
+def test_copies_follow_their_files(issuer: dict[str, Any], altered: dict[str, Any], written: list[str]) -> None:
+    change = plan(found(**issuer), copies=copies(**altered))
+    assert [step.subject for step in change.steps if step.action == WRITE] == written
+    assert change.needed == (change.before != change.after)
+
+
+def test_copies_are_shown() -> None:
+    change = plan(found(), copies=copies(is_current=False, mode=None, path=PEM_COPY))
+    assert (change.before["files"][PEM_COPY], change.after["files"][PEM_COPY]) == ("absent", "current, mode 0644")
 
 
 def test_the_reasons_are_shown() -> None:
