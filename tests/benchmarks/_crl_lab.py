@@ -25,6 +25,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.files i
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.published_files import (
     map_optional,
+    publish_pieces,
     remove_file,
     write_pieces,
 )
@@ -157,7 +158,7 @@ def run_pki_crl(lab: CrlLab) -> Usage:
     os.environ.update(lab.token.environment)
     options = {"crl_path": str(lab.pem), "crl_der_path": str(lab.der), "renewal_days": None, "force": False}
     tools = Tools(utc_now, os.urandom, partial(open_keys, lab), lambda: None)
-    files = CrlFiles(map_optional, file_mode, write_pieces, remove_file)
+    files = CrlFiles(map_optional, file_mode, write_pieces, remove_file, publish_pieces)
     with _opened(lab):
         pass  # Loads what SQLAlchemy loads at the first use only.
     watch = Stopwatch()

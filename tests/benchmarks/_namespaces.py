@@ -149,12 +149,17 @@ class Namespaces:
         network = f"{address.rpartition('.')[0]}.0/24"
         self.ip(end, "route", "replace", network, "dev", card, "proto", "kernel", "src", address, "congctl", congestion)
 
-    def start(self, short: str, argv: Sequence[str], *, folder: Path, log: Path) -> int:
-        """Start a program in a namespace, and return its process number."""
+    def launch(self, short: str, argv: Sequence[str], *, folder: Path, log: Path) -> subprocess.Popen[str]:
+        """Start a program in a namespace that may end at once; what is returned is the ``timeout`` that guards it."""
         with log.open("wb") as stream:
             bounded = ["timeout", "--kill-after=5", str(LIFETIME_SECONDS), *argv]
             process = self._popen(short, bounded, cwd=folder, stdout=stream, stderr=subprocess.STDOUT)
         self._processes.append(process)
+        return process
+
+    def start(self, short: str, argv: Sequence[str], *, folder: Path, log: Path) -> int:
+        """Start a program in a namespace, and return its process number."""
+        process = self.launch(short, argv, folder=folder, log=log)
         for _attempt in range(200):
             children = run("pgrep", "--parent", str(process.pid), check=False).split()
             if children:
