@@ -35,6 +35,7 @@ class Segment:
     :param lost: Share of the datagrams. :param out_of_order: Datagrams that came after a later one.
     :param retransmits: Of the TCP sender. :param rtt: Smoothed, as the TCP sender saw it.
     :param intervals: ``(at, rate)``, the settling time included: for plots.
+    :param settled: Seconds at the beginning that are left out of the figures.
     :param error: Why there are no figures, in a sentence; empty where there are some.
     """
 
@@ -54,6 +55,7 @@ class Segment:
     retransmits: int | None = None
     rtt: float | None = None
     intervals: tuple[tuple[float, float], ...] = ()
+    settled: float | None = None
     error: str = ""
 
 
@@ -151,6 +153,7 @@ class Tunnel:
     :param transport: ``udp`` or ``tcp``. :param error: Why it did not connect, in a sentence.
     :param device_mtu: Of the tunnel's device. :param cipher: Of the data channel.
     :param compression: What is in use, empty for none. :param resolvers: What the gateway pushed.
+    :param pushed: Further options that it pushed, as they are, such as ``redirect-gateway def1``; nothing secret.
     """
 
     transport: str
@@ -162,6 +165,7 @@ class Tunnel:
     cipher: str = ""
     compression: str = ""
     resolvers: tuple[str, ...] = ()
+    pushed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
