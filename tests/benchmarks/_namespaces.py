@@ -32,18 +32,22 @@ class Relay:
     :param round_trip_ms: Half of it each way.
     :param queue_ms: How long a full queue before the bottleneck takes to empty.
     :param loss_per_million: Packets lost at random, each way.
+    :param late_per_million: Packets that come ``late_us`` after their time, so that others overtake them, each way.
     """
 
     round_trip_ms: int
     mbit: int
     queue_ms: int
     loss_per_million: int = 0
+    late_per_million: int = 0
+    late_us: int = 0
 
     def arguments(self) -> list[str]:
         """For the program, behind the names of the cards."""
         rate = self.mbit * 1_000_000
-        numbers = (self.round_trip_ms * 500, rate, rate * self.queue_ms // 8000, self.loss_per_million)
-        return [str(number) for number in numbers]
+        numbers = [self.round_trip_ms * 500, rate, rate * self.queue_ms // 8000, self.loss_per_million]
+        late = [self.late_per_million, self.late_us] if self.late_per_million else []
+        return [str(number) for number in numbers + late]
 
 
 def run(*argv: str, check: bool = True) -> str:

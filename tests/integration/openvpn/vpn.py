@@ -68,13 +68,17 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> str:
 
 @dataclass
 class Authority:
-    """A CA in memory that signs what a test needs."""
+    """A CA in memory that signs what a test needs.
+
+    :param life: Of all its certificates, its own included.
+    """
 
     name: str = "Test CA"
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     number: int = 0
     serials: dict[str, int] = field(default_factory=dict)
     revoked: list[int] = field(default_factory=list)
+    life: timedelta = timedelta(days=2)
 
     def __post_init__(self) -> None:
         usage = {one: one in ("key_cert_sign", "crl_sign") for one in USAGES}
@@ -90,7 +94,7 @@ class Authority:
         now = datetime.now(UTC)
         builder = x509.CertificateBuilder().subject_name(_name(subject)).issuer_name(_name(self.name))
         builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=2))
+        builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + self.life)
         return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
 
     def issue(self, common_name: str, *, server: bool = False) -> tuple[str, str]:
