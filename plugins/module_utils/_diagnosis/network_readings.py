@@ -93,7 +93,7 @@ def parse_tcp_sessions(text: str) -> tuple[TcpSession, ...]:
     for line in text.splitlines():
         if not line.startswith(("\t", " ")):
             head = line.split()
-        elif len(head) >= 5:
+        elif len(head) >= 4:
             session = _tcp_session(head, line)
             found += [] if session is None else [session]
             head = []
@@ -108,7 +108,7 @@ def _tcp_session(head: list[str], details: str) -> TcpSession | None:
     sent, again = _figure(details, rf"\bbytes_sent:{_NUMBER}"), _figure(details, rf"\bbytes_retrans:{_NUMBER}")
     busy, limited = _figure(details, rf"\bbusy:{_NUMBER}ms"), _figure(details, rf"\bsndbuf_limited:{_NUMBER}ms")
     return TcpSession(
-        client=_plain_address(head[4]),
+        client=_plain_address(head[-1]),
         rtt=rtt / 1000,
         minimum_rtt=None if minimum is None else minimum / 1000,
         # Without a word of it nothing was sent twice, or buffered too little.

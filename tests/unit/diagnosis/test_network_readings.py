@@ -32,10 +32,10 @@ SNMP = (
     "UdpLite: InDatagrams\nUdpLite: 0\n"
 )
 DEV = (
-    "Inter-|   Receive                                                |  Transmit\n"
-    " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier\n"
-    "    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0   0\n"
-    "  eth0: 1296     14    3   12    0     0          0         0     1656      18    0    7    0     0       0        0\n"
+    "Inter-|   Receive                                  |  Transmit\n"
+    " face |bytes packets errs drop fifo frame compressed multicast|bytes packets errs drop fifo colls carrier comp\n"
+    "    lo:    0       0    0    0    0     0          0         0     0       0    0    0    0     0       0    0\n"
+    "  eth0: 1296      14    3   12    0     0          0         0  1656      18    0    7    0     0       0    0\n"
 )
 
 
