@@ -37,6 +37,7 @@ RETRY_SECONDS = 0.02
 # "kill" splits its argument at a colon, and the line parser gives quotes, spaces and backslashes a meaning.
 _NAME = re.compile(r"[A-Za-z0-9@._-]{1,64}")
 _KILLED = re.compile(r"(\d+) client\(s\)")
+_VERBOSITY = re.compile(r"SUCCESS: verb=(\d+)")
 
 
 class NotRunningError(CollectionError):
@@ -75,6 +76,24 @@ class Management:
             state=self._block("state"),
             version=self._block("version"),
         )
+
+    def verbosity(self) -> int:
+        """How much this process logs at the moment.
+
+        :raises ConnectionLostError: it does not say.
+        """
+        found = _VERBOSITY.match(self._command("verb"))
+        if found is None:
+            raise ConnectionLostError(f"The listener '{self._listener}' does not tell its verbosity.")
+        return int(found.group(1))
+
+    def set_verbosity(self, level: int) -> None:
+        """Have this process log more or less, until it ends or is told otherwise.
+
+        :raises ConnectionLostError: it refused.
+        """
+        if not self._command(f"verb {level}").startswith("SUCCESS:"):
+            raise ConnectionLostError(f"The listener '{self._listener}' did not change its verbosity to {level}.")
 
     def kill_name(self, common_name: str) -> int:
         """End every session of a common name at once, without telling the clients; returns how many there were.
