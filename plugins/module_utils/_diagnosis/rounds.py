@@ -8,9 +8,10 @@ What 60 s and 200 MB each way are spent on, and why:
 - A look at TCP outside for one second each way tells a fast path (1) from a slow one (2).
 - Outside, five pairs each way, TCP and then UDP at 1.2 times that, in rounds, so that both see the same weather.
   (1) On a fast path of short delay one second each: bytes are short there, and a policer's burst is used up soon.
-  (2) Else two seconds each, on a long path three of TCP and one of UDP: time is short there. Where two of three pairs already show UDP
-  as fast as TCP, a sign test over five or eight can no longer show it limited, and further pairs come last. Where the
-  first UDP segment showed that a burst is used up within half a second, the next ones last one second.
+  (2) Else two seconds each, on a long path three of TCP and one of UDP: time is short there.
+  Where two of three pairs already show UDP as fast as TCP, a sign test over five or eight can no longer show it
+  limited, and further pairs come last. Where the first UDP segment showed that a burst is used up within half a
+  second, the next ones last one second.
 - Through each tunnel TCP as fast as it goes, twice where time allows: the first before the pairs are complete.
 - UDP at a quarter of what arrived, in small datagrams, so that one per cent of loss is more than chance.
 - Then what time is left for: pairs on the second port where UDP looks limited, up to eight where pairs contradict
