@@ -18,8 +18,8 @@ OWN = "ansible_collections.privatespace.gateway.plugins."
 UTILS = f"{OWN}module_utils."
 CORE, PKI, HSM, STORE = "_core", "_pki", "_hsm", "_store"
 OPENVPN, DNS, DIAGNOSIS, HOST, MODULE = "_openvpn", "_dns", "_diagnosis", "_host", "_module"
-AGENT, PORTAL, ACME, WEB = "_agent", "_portal", "_acme", "_web"
-DOMAIN = frozenset({PKI, HSM, STORE, OPENVPN, DNS, DIAGNOSIS, PORTAL, ACME, WEB})
+AGENT, PORTAL, ACME, WEB, REPORT = "_agent", "_portal", "_acme", "_web", "_report"
+DOMAIN = frozenset({PKI, HSM, STORE, OPENVPN, DNS, DIAGNOSIS, PORTAL, ACME, WEB, REPORT})
 PURE = frozenset({CORE, PKI, OPENVPN, DNS, DIAGNOSIS, PORTAL, ACME, WEB})
 
 # Ways to reach the world: not for packages whose every input is an argument.
@@ -99,6 +99,12 @@ LAYERS = {
     "_dns/authoritative.py": replace(_PURE_DNS, libraries=("dns",), without=_UNTOUCHED - {"socket"}),
     WEB: _PURE_DNS,
     DIAGNOSIS: Layer(own=_CORE_ONLY, without=EFFECT_MODULES, calls=DYNAMIC_CALLS | EFFECT_CALLS),
+    REPORT: Layer(
+        own=frozenset({CORE, DIAGNOSIS}),
+        libraries=("matplotlib",),
+        without=_UNTOUCHED,
+        calls=DYNAMIC_CALLS | EFFECT_CALLS | CLOCK_AND_CHANCE_CALLS,
+    ),
     PORTAL: Layer(
         own=_CORE_ONLY,
         libraries=("cryptography",),
