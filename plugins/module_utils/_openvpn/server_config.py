@@ -153,7 +153,7 @@ def _transport(process: Process, settings: ServerSettings) -> list[str]:
         f"connect-freq-initial {max(SMALLEST_CONNECTION_BURST, process.max_clients)} 10",
     ]
     if process.protocol == "tcp":
-        return [*lines, "tcp-nodelay"]
+        return [*lines, "tcp-nodelay"] if settings.tcp_nodelay else lines
     return [
         *lines,
         *(["fast-io"] if settings.version < MODERN else []),

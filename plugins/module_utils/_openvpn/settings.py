@@ -56,6 +56,7 @@ class ServerSettings:
     :param path_buffer_bytes: Of TCP sockets, computed from a path; 0 where none was measured.
     :param client_networks: Networks that lie behind clients, routed into the tunnel; their files say behind whom.
     :param tunnel_mtu: In bytes; 0 leaves it, as do the zeros below, to the program or the system.
+    :param tcp_nodelay: Whether TCP sends small packets at once, here and at the clients.
     :param mssfix: In bytes; -1 leaves it to the program, 0 switches it off.
     :param port_share_journal: The folder in which a process writes where each browser comes from that it hands over;
         empty for none.
@@ -80,6 +81,7 @@ class ServerSettings:
     mssfix: int = -1
     replay_window_packets: int = 512
     replay_window_seconds: int = 15
+    tcp_nodelay: bool = True
     tcp_queue_limit: int = 0
     broadcast_buffers: int = 0
     transmit_queue_length: int = 0
@@ -106,7 +108,7 @@ _NUMBERS = {
     "transmit_queue_length": (0, 1 << 20),
     "second_factor_lifetime_seconds": (0, _YEAR_SECONDS),
 }
-_BOOLEANS = ("client_to_client", "known_clients_only", "ipv6_outside", "chroot")
+_BOOLEANS = ("client_to_client", "known_clients_only", "ipv6_outside", "tcp_nodelay", "chroot")
 _OTHERS = (
     "folder", "runtime_folder", "version", "loaded_files", "compression", "measured_path", "service_user",
     "service_group", "second_factor", "second_factor_command", "second_factor_plugin", "client_networks",

@@ -68,6 +68,7 @@ def test_each_protocol_has_its_own_settings() -> None:
     udp, tcp = words(UDP), words(TCP)
     assert udp - tcp == {"fast-io", "explicit-exit-notify", "push"}
     assert tcp - udp == {"tcp-nodelay"}
+    assert words(TCP) - words(TCP, tcp_nodelay=False) == {"tcp-nodelay"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.sett
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.values import parse_host
 
 SCALARS = (
-    "folder", "runtime_folder", "version", "client_to_client", "known_clients_only", "ipv6_outside",
+    "folder", "runtime_folder", "version", "client_to_client", "known_clients_only", "ipv6_outside", "tcp_nodelay",
     "socket_buffer_bytes", "compression", "tunnel_mtu", "mssfix", "replay_window_packets", "replay_window_seconds",
     "tcp_queue_limit", "broadcast_buffers", "transmit_queue_length", "service_user", "service_group", "chroot",
     "second_factor", "second_factor_lifetime_seconds", "connection_hook", "sessions_folder",
