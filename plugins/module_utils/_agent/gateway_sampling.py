@@ -111,7 +111,8 @@ def read_interfaces() -> tuple[Interface, ...]:
     except CollectionError:
         return ()
     found = parse_links(shown)
-    speeds = {one.name: _speed(one.name) for one in found}
+    # What virtual devices say of their speed is made up.
+    speeds = {one.name: _speed(one.name) if one.kind == "ether" else None for one in found}
     return tuple(replace(one, speed=speeds[one.name]) for one in found)
 
 

@@ -76,9 +76,13 @@ class TunnelAddress:
 
 def find_listeners(proc: Path = PROC) -> tuple[ListenerProcess, ...]:
     """The servers, by number; those whose configuration is gone included, with no options then."""
-    here = _network_of(proc / "self")
-    found = (_look(one, proc) for one in running_programs(proc) if _network_of(proc / str(one.pid)) == here)
+    found = (_look(one, proc) for one in running_programs(proc) if in_this_network(one.pid, proc))
     return _with_own_names([one for one in found if one is not None])
+
+
+def in_this_network(pid: int, proc: Path = PROC) -> bool:
+    """Whether a process has the network that this program sees."""
+    return _network_of(proc / str(pid)) == _network_of(proc / "self")
 
 
 def find_tunnels(
@@ -159,8 +163,7 @@ def _look(program: Program, proc: Path) -> ListenerProcess | None:
     management = _MANAGEMENT.match(options.get("management", ""))
     socket = None if management is None else Path(management.group(1))
     ticks = parse_start_ticks(read_text(proc / str(program.pid) / "stat"))
-    name = program.config.stem if socket is None else socket.stem
-    return ListenerProcess(name, program, options, text, socket, _log_file(program.pid, proc), ticks)
+    return ListenerProcess(program.config.stem, program, options, text, socket, _log_file(program.pid, proc), ticks)
 
 
 def _log_file(pid: int, proc: Path) -> Path | None:
