@@ -23,6 +23,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.pa
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.ping import Pings, parse_pings
 
 INTERVAL_SECONDS = 0.2
+# Closer together on the empty path, for enough of them to see a loss.
+IDLE_INTERVAL_SECONDS, IDLE_COUNT = 0.02, 75
 LEAST_MTU = 576
 # Sizes that are tried at once; three times that finds the edge to a byte.
 _AT_ONCE = 9
@@ -46,6 +48,7 @@ class Echoes:
         self._children = children
         self._started = started
         self._running: list[_Running] = []
+        self._idle: list[Echo] = []
 
     def start(self, place: str, address: str) -> None:
         """Ping an address until the end."""
@@ -53,13 +56,21 @@ class Echoes:
         argv = ("ping", "-n", "-D", "-O", "-i", str(INTERVAL_SECONDS), address)
         self._running.append(_Running(place, self._children.start(argv, output=output), output))
 
+    def idle(self, place: str, address: str) -> None:
+        """Some close together, while nothing else is under way."""
+        argv = ("ping", "-n", "-D", "-O", "-i", str(IDLE_INTERVAL_SECONDS), "-c", str(IDLE_COUNT), "-W", "1", address)
+        ended = self._children.run(argv, seconds=IDLE_INTERVAL_SECONDS * IDLE_COUNT + 1.2)
+        pings = parse_pings(ended.output, interval=IDLE_INTERVAL_SECONDS)
+        if pings.answered:
+            self._idle += self._echoes(place, pings, ())
+
     def round_trip(self, place: str) -> float | None:
         """The shortest so far."""
         return next((_shortest(read_so_far(one.output)) for one in self._running if one.place == place), None)
 
     def finish(self, segments: Sequence[Segment]) -> tuple[Echo, ...]:
         """End them, and return all, the oldest first."""
-        found: list[Echo] = []
+        found: list[Echo] = list(self._idle)
         for one in self._running:
             self._children.stop(one.process, signal.SIGINT)
             pings = parse_pings(read_so_far(one.output), interval=INTERVAL_SECONDS)

@@ -10,6 +10,7 @@ import json
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.probe_programs import Children, find_program
@@ -181,3 +182,16 @@ def busiest_core(before: dict[str, tuple[int, int]], after: dict[str, tuple[int,
         if passed > 0:
             shares.append(min(1.0, used / passed))
     return max(shares)
+
+
+def overflowed_datagrams(folder: Path = Path("/proc/net")) -> int:
+    """Datagrams that found the buffers of their sockets on this host full, so far."""
+    total = 0
+    with suppress(OSError, ValueError, StopIteration):
+        rows = [line.split() for line in (folder / "snmp").read_text(encoding="ascii").splitlines()]
+        names, values = (row for row in rows if row and row[0] == "Udp:")
+        total += int(values[names.index("RcvbufErrors")])
+    with suppress(OSError, ValueError, StopIteration):
+        rows = [line.split() for line in (folder / "snmp6").read_text(encoding="ascii").splitlines()]
+        total += next(int(row[1]) for row in rows if row[:1] == ["Udp6RcvbufErrors"])
+    return total

@@ -78,7 +78,20 @@ class Traffic:
 
     def _argv(self, order: Order) -> list[str]:
         address, port = self._target(order)
-        argv = ["iperf3", "--json", "--client", address, "--port", str(port), "--time", str(order.seconds)]
+        # Who sends or takes datagrams has to be in time: a pause looks like loss.
+        argv = [
+            "nice",
+            "-n",
+            "-10",
+            "iperf3",
+            "--json",
+            "--client",
+            address,
+            "--port",
+            str(port),
+            "--time",
+            str(order.seconds),
+        ]
         argv += ["--interval", str(INTERVAL_SECONDS), "--bitrate", str(round(order.rate)), "--connect-timeout", "2000"]
         argv += ["--reverse"] if order.direction == DOWN else []
         mtu = self._mtus.get(order.place)

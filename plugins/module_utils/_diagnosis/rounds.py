@@ -92,6 +92,8 @@ def next_order(limits: Limits, known: Known, done: Sequence[Segment], spent: Spe
     wishes = [one for one in _Rounds(limits, known, done).wishes() if attempts.get(one.order.key, 0) < _ATTEMPTS]
     kept = [one.order for one in wishes if one.needed]
     for number, wish in enumerate(wishes):
+        if number and _are_pair(wishes[number - 1].order, wish.order):
+            continue
         both = [wish.order, *(one.order for one in wishes[number + 1 : number + 2] if _are_pair(wish.order, one.order))]
         if fit_time(both if wish.needed else [*both, *kept], limits, spent, round_trip=known.round_trip):
             fitting = fit_bytes(both, limits, spent)
