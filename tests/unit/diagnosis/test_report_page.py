@@ -151,7 +151,8 @@ def hostile_report() -> dict[str, Any]:
         segments=(*path.segments, *segments),
     )  # fmt: skip
     observations = Observations(gateway, (path,), NOW)
-    return build_report({"a": observations, "b": observations}, {"a": [finding], "b": [finding]}, [], NOW)
+    other = replace(observations, gateway=make_gateway(f"{HOSTILE}2"))
+    return build_report({"a": observations, "b": other}, {"a": [finding], "b": [finding]}, [], NOW)
 
 
 def test_what_others_wrote_is_never_markup(page: str) -> None:
