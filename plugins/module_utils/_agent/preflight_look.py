@@ -53,12 +53,13 @@ def look_at_host(
     :param zone_servers: Of the zone, where they are given. :param packages: That the roles install.
     :param trying: Whether a tunnel device may be made, for the moment. :param asked_at: The controller's clock.
     """
-    clock = {"asked_at": asked_at, "now": time.time(), "synchronised": _synchronised()} if asked_at else {}
+    clock: dict[str, Any] = {"asked_at": asked_at, "now": time.time(), "synchronised": _synchronised()}
     packages_found = look_at_packages(packages)
+    dns = look_at_names(names, zone=zone, zone_servers=zone_servers)
     return {
-        "clock": clock,
+        "clock": {**clock, "left": time.time()} if asked_at else {},
         "system": look_at_system(),
-        "dns": look_at_names(names, zone=zone, zone_servers=zone_servers),
+        "dns": dns,
         "packages": packages_found,
         "kernel": {
             "tun": try_tun(making=trying),

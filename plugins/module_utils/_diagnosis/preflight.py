@@ -113,8 +113,9 @@ def judge_clock(found: Mapping[str, Any]) -> Iterator[Check]:
 
 
 def _offset(found: Mapping[str, Any]) -> tuple[float, float]:
-    """Between which bounds the host's clock is ahead of the controller's."""
-    return found["now"] - found.get("answered_at", found["now"]), found["now"] - found.get("asked_at", found["now"])
+    """Between which bounds the host's clock is ahead: it was read after the controller's, and again before it."""
+    first, last = found["now"], found.get("left", found["now"])
+    return last - found.get("answered_at", last), first - found.get("asked_at", first)
 
 
 def judge_names(found: Mapping[str, Any]) -> Iterator[Check]:

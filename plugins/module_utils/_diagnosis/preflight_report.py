@@ -31,7 +31,8 @@ _WORDS = {OK: "ok", WARNING: "warning", FAILED: "FAILED"}
 def judge_preflight(answers: Mapping[str, Any], *, skip: Sequence[str] = ()) -> tuple[Check, ...]:
     """The checks of one host.
 
-    :param answers: ``host`` and ``watches`` of the gateway, ``attempts`` of the probes; empty where it was not reached.
+    :param answers: ``host`` and ``watches`` of the gateway, and ``asked``, what the module returned on each probe, with
+        its name as ``item``; empty where the host was not reached.
     :param skip: Areas that are left out.
     """
     if not answers.get("host"):
@@ -44,8 +45,18 @@ def judge_preflight(answers: Mapping[str, Any], *, skip: Sequence[str] = ()) -> 
         )
     else:
         watches = [Watch(**{**one, "wire": _tuple(one.get("wire"))}) for one in answers["watches"]]
-        checks += judge_ports(watches, [Attempt(**one) for one in answers.get("attempts") or ()])
+        asked = [one for one in answers.get("asked") or () if not one.get("skipped")]
+        checks += judge_ports(watches, [Attempt(**one) for answer in asked for one in answer.get("attempts") or ()])
+        checks += [_dumb(one) for one in asked if one.get("attempts") is None]
     return tuple(sorted((one for one in checks if one.area not in skip), key=lambda one: AREAS.index(one.area)))
+
+
+def _dumb(answer: Mapping[str, Any]) -> Check:
+    """A probe that could not ask."""
+    cause = f"It could not ask: {answer.get('msg') or 'it does not answer'}"
+    return Check(
+        PORTS, f"probe {answer.get('item', '')}", WARNING, cause, "Mend it, or take it out of the group probes."
+    )
 
 
 def build_report(hosts: Mapping[str, Mapping[str, Any]], *, skip: Sequence[str] = ()) -> dict[str, Any]:

@@ -237,8 +237,16 @@ garbage
 def test_the_table_names_what_failed_and_the_failure_the_hosts() -> None:
     watches = [dict(vars(OPEN), wire=[])]
     hosts = {
-        "good": {"host": FIT, "watches": watches, "attempts": [dict(vars(ASKED), answered=True)]},
-        "bad": {"host": changed("kernel/tun", "It is\x1b[31m gone"), "watches": watches, "attempts": []},
+        "good": {
+            "host": FIT,
+            "watches": watches,
+            "asked": [{"item": "p", "attempts": [dict(vars(ASKED), answered=True)]}],
+        },
+        "bad": {
+            "host": changed("kernel/tun", "It is\x1b[31m gone"),
+            "watches": watches,
+            "asked": [{"item": "q", "msg": "Permission denied"}],
+        },
         "gone": {},
     }
     report = build_report(hosts)
@@ -248,6 +256,8 @@ def test_the_table_names_what_failed_and_the_failure_the_hosts() -> None:
     assert "good: ok" in text
     assert "bad: FAILED" in text
     assert "\x1b" not in text
+    assert "probe q" in text
+    assert "It could not ask: Permission denied" in text
     assert "The host did not answer Ansible." in text
 
 
