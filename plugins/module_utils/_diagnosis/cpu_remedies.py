@@ -1,0 +1,100 @@
+# Copyright (c) 2026, Private Space Gateway contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to do where the processor is the limit."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.findings import Remedy
+from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.gateway import Gateway, Listener
+
+# Options of a listener that only its own entry in openvpn_listeners could have brought, and that cannot be read back.
+_NOT_READ_BACK = ("server-ipv6", "ifconfig-ipv6", "ifconfig-ipv6-pool")
+_LONGEST_NAME = 8
+
+
+def remedies(gateway: Gateway, reasons: frozenset[str], slowest: tuple[Listener, int] | None) -> tuple[Remedy, ...]:
+    """The remedies for each of the reasons: ``quota``, ``others``, ``core``, ``stolen``."""
+    found: list[Remedy] = []
+    if slowest is not None and "quota" in reasons:
+        found.append(_lift_quota(slowest[0]))
+    if "others" in reasons:
+        text = "Let OpenVPN run before the other programs of this host, or move those elsewhere."
+        found.append(Remedy(text, "openvpn_realtime_scheduling", value=True))
+    if slowest is not None and "core" in reasons:
+        found.extend(_more_processes(gateway, *slowest))
+    if "stolen" in reasons:
+        found.append(Remedy(_other_machine(gateway)))
+    return tuple(found)
+
+
+def _lift_quota(listener: Listener) -> Remedy:
+    unit = f"openvpn-server@{listener.name}.service"
+    return Remedy(
+        f"Take the quota away on the gateway; 'systemctl cat {unit}' and the limits of the container or slice around it"
+        " show where it is set.",
+        command=f"systemctl set-property {unit} CPUQuota=",
+    )
+
+
+def _more_processes(gateway: Gateway, listener: Listener, wanted: int) -> Iterator[Remedy]:
+    cores = gateway.machine.cores
+    if cores < 2:
+        yield Remedy(
+            f"This machine has one core. Take one with {wanted} cores and a process for each, or one with a faster"
+            " core, or spread the users over more gateways."
+        )
+        return
+    text = (
+        f"Run one process for each of the {cores} cores: two processes carry about twice as much. This restarts the"
+        " listener, and gives its clients other addresses in the tunnel."
+    )
+    listeners = _listeners_per_core(gateway, listener)
+    if listeners is not None:
+        yield Remedy(text, "openvpn_listeners", listeners)
+    else:
+        yield Remedy(f"{text} Set 'per_core: true' at this listener in openvpn_listeners, unless it is there already.")
+    if wanted > cores:
+        yield Remedy(f"To fill this path it takes about {wanted} cores: take a larger machine, or more gateways.")
+
+
+def _listeners_per_core(gateway: Gateway, busy: Listener) -> list[dict[str, Any]] | None:
+    """The whole list with the busy one spread, or nothing where it cannot be told from what the processes say."""
+    found = []
+    for one in gateway.listeners:
+        network = _network(one.options.get("server", ""))
+        spread = one is busy or one.name == busy.name
+        if network is None or any(name in one.options for name in _NOT_READ_BACK) or "-" in one.name:
+            return None
+        if spread and len(one.name) > _LONGEST_NAME:
+            return None
+        entry: dict[str, Any] = {"name": one.name, "protocol": one.transport, "port": one.port, "network": network}
+        if one.options.get("local"):
+            entry["address"] = one.options["local"]
+        if one.options.get("port-share"):
+            entry["port_share"] = ":".join(one.options["port-share"].split()[:2])
+        found.append({**entry, "per_core": True} if spread else entry)
+    return found if len({entry["name"] for entry in found}) == len(gateway.listeners) else None
+
+
+def _network(option: str) -> str | None:
+    try:
+        address, mask = option.split()[:2]
+        return str(ipaddress.IPv4Network(f"{address}/{mask}"))
+    except ValueError:
+        return None
+
+
+def _other_machine(gateway: Gateway) -> str:
+    machine = gateway.machine
+    if machine.burstable:
+        kind = f"'{machine.instance_type}'" if machine.instance_type else "This kind of instance"
+        return (
+            f"{kind} lives on credits. Take an instance type of a family without credits, or switch the unlimited mode"
+            " on at the provider, who charges for it."
+        )
+    return "Ask the provider for a machine whose cores are not shared, or move the gateway to another host."
