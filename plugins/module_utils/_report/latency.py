@@ -15,8 +15,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.re
 from ansible_collections.privatespace.gateway.plugins.module_utils._report import drawing
 from ansible_collections.privatespace.gateway.plugins.module_utils._report.markup import Markup
 
-WIDTH = 460.0
-_LEFT, _RIGHT, _TOP, _ROW, _FOOT = 118.0, 132.0, 6.0, 27.0, 46.0
+WIDTH = 420.0
+_LEFT, _RIGHT, _TOP, _ROW, _FOOT = 112.0, 130.0, 6.0, 27.0, 46.0
 _SHORT = {"outside": "no VPN", "tunnel_udp": "VPN, UDP", "tunnel_tcp": "VPN, TCP"}
 # Where a dot lies in its row, so that they do not hide each other; by turns, not by chance.
 _OFFSETS = (0.0, 0.18, -0.18, 0.09, -0.09, 0.27, -0.27)

@@ -88,7 +88,7 @@ def _key(path: Path, *, has_cpu: bool) -> Markup:
     if any(segment.protocol == UDP for segment in path.segments):
         styles += [("dashed", "UDP"), ("dotted", "UDP as it was sent")]
     if has_cpu:
-        styles.append(("dotted", "busiest core (CPU)"))
+        styles.append(("dotted", "Busiest core (CPU)"))
     items = [
         element("li", element("span", class_=f"swatch {kind}", aria_hidden="true"), words)
         for kind, words in [*entries, *styles]

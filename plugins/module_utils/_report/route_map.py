@@ -14,8 +14,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.re
 from ansible_collections.privatespace.gateway.plugins.module_utils._report import drawing
 from ansible_collections.privatespace.gateway.plugins.module_utils._report.markup import Markup
 
-WIDTH = 460.0
-_LEFT, _RIGHT, _TOP, _ROW, _FOOT = 190.0, 96.0, 6.0, 27.0, 46.0
+WIDTH = 420.0
+_LEFT, _RIGHT, _TOP, _ROW, _FOOT = 178.0, 84.0, 6.0, 27.0, 46.0
 MOST_HOPS = 30
 
 

@@ -124,6 +124,7 @@ th, td { text-align: left; vertical-align: top; padding: 10px 20px 10px 0; borde
 thead th {
   border-top: 0; padding-top: 0; padding-bottom: 8px; font-size: 13.5px; font-weight: 600; color: var(--muted);
 }
+thead th, td { overflow-wrap: break-word; }
 tbody th { font-weight: 600; }
 td:last-child { padding-right: 0; }
 .rates th:first-child { width: 30%; }
@@ -151,6 +152,7 @@ footer { margin-top: 56px; border-top: 1px solid var(--line); padding-top: 16px;
   .rates th:first-child { width: auto; }
   td { margin-top: 4px; }
   td::before { content: attr(data-label); display: block; color: var(--muted); font-size: 13.5px; }
+  td:not(:has(.value)) { display: flex; justify-content: space-between; gap: 16px; }
   td.empty { display: none; }
 }
 @media print {

@@ -26,7 +26,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.re
 from ansible_collections.privatespace.gateway.plugins.module_utils._report import drawing
 from ansible_collections.privatespace.gateway.plugins.module_utils._report.markup import Markup
 
-WIDE, NARROW = 1000.0, 400.0
+WIDE, NARROW = 1000.0, 360.0
 _LEFT, _RIGHT, _TITLE, _FOOT, _GAP = 44.0, 10.0, 26.0, 44.0, 14.0
 _UNITS = ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"))
 _FULL = 100

@@ -97,7 +97,7 @@ def test_plots_are_readable(reader: Walker, pages: dict[str, Path], scheme: str)
     reader.open(pages["limited"].as_uri())
     texts = reader.run(TEXTS)
     assert len(texts) > 40
-    assert min(text["size"] for text in texts) >= 9
+    assert min(text["size"] for text in texts) >= 10
     assert [text for text in texts if not text["inside"]] == []
     assert {text["color"] for text in texts} <= set(COLORS[scheme])
 
