@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.findings import Remedy
@@ -15,19 +16,24 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.ga
 # Options of a listener that only its own entry in openvpn_listeners could have brought, and that cannot be read back.
 _NOT_READ_BACK = ("server-ipv6", "ifconfig-ipv6", "ifconfig-ipv6-pool")
 _LONGEST_NAME = 8
+_SEVERAL = 2
 
 
-def remedies(gateway: Gateway, reasons: frozenset[str], slowest: tuple[Listener, int] | None) -> tuple[Remedy, ...]:
-    """The remedies for each of the reasons: ``quota``, ``others``, ``core``, ``stolen``."""
-    found: list[Remedy] = []
-    if slowest is not None and "quota" in reasons:
-        found.append(_lift_quota(slowest[0]))
-    if "others" in reasons:
+def remedies(
+    gateway: Gateway, by_reason: Mapping[str, Sequence[Listener]], *, wanted: int, stolen: bool
+) -> tuple[Remedy, ...]:
+    """The remedies for each of the reasons.
+
+    :param by_reason: The processes that ``quota``, ``others`` or ``core`` holds back.
+    :param wanted: How many processes would fill the path. :param stolen: Whether the hypervisor takes the time.
+    """
+    found = [_lift_quota(one) for one in by_reason.get("quota", ())]
+    if "others" in by_reason:
         text = "Let OpenVPN run before the other programs of this host, or move those elsewhere."
         found.append(Remedy(text, "openvpn_realtime_scheduling", value=True))
-    if slowest is not None and "core" in reasons:
-        found.extend(_more_processes(gateway, *slowest))
-    if "stolen" in reasons:
+    if by_reason.get("core"):
+        found.extend(_more_processes(gateway, by_reason["core"], wanted))
+    if stolen:
         found.append(Remedy(_other_machine(gateway)))
     return tuple(found)
 
@@ -35,15 +41,15 @@ def remedies(gateway: Gateway, reasons: frozenset[str], slowest: tuple[Listener,
 def _lift_quota(listener: Listener) -> Remedy:
     unit = f"openvpn-server@{listener.name}.service"
     return Remedy(
-        f"Take the quota away on the gateway; 'systemctl cat {unit}' and the limits of the container or slice around it"
-        " show where it is set.",
+        f"Take the quota of '{listener.name}' away, on the gateway. Where that changes nothing, the container or the"
+        " slice around it has the limit.",
         command=f"systemctl set-property {unit} CPUQuota=",
     )
 
 
-def _more_processes(gateway: Gateway, listener: Listener, wanted: int) -> Iterator[Remedy]:
+def _more_processes(gateway: Gateway, busy: Sequence[Listener], wanted: int) -> Iterator[Remedy]:
     cores = gateway.machine.cores
-    if cores < 2:
+    if cores < _SEVERAL:
         yield Remedy(
             f"This machine has one core. Take one with {wanted} cores and a process for each, or one with a faster"
             " core, or spread the users over more gateways."
@@ -51,33 +57,32 @@ def _more_processes(gateway: Gateway, listener: Listener, wanted: int) -> Iterat
         return
     text = (
         f"Run one process for each of the {cores} cores: two processes carry about twice as much. This restarts the"
-        " listener, and gives its clients other addresses in the tunnel."
+        " listeners, and gives their clients other addresses in the tunnel."
     )
-    listeners = _listeners_per_core(gateway, listener)
+    listeners = _listeners_per_core(gateway, {one.name for one in busy})
     if listeners is not None:
         yield Remedy(text, "openvpn_listeners", listeners)
     else:
-        yield Remedy(f"{text} Set 'per_core: true' at this listener in openvpn_listeners, unless it is there already.")
+        yield Remedy(f"{text} Set 'per_core: true' at the listener in openvpn_listeners, unless it is there already.")
     if wanted > cores:
         yield Remedy(f"To fill this path it takes about {wanted} cores: take a larger machine, or more gateways.")
 
 
-def _listeners_per_core(gateway: Gateway, busy: Listener) -> list[dict[str, Any]] | None:
-    """The whole list with the busy one spread, or nothing where it cannot be told from what the processes say."""
+def _listeners_per_core(gateway: Gateway, busy: AbstractSet[str]) -> list[dict[str, Any]] | None:
+    """The whole list with the busy ones spread, or nothing where it cannot be told from what the processes say."""
     found = []
     for one in gateway.listeners:
         network = _network(one.options.get("server", ""))
-        spread = one is busy or one.name == busy.name
-        if network is None or any(name in one.options for name in _NOT_READ_BACK) or "-" in one.name:
-            return None
-        if spread and len(one.name) > _LONGEST_NAME:
+        # A process of a spread listener has a name such as udp-1, and only a part of the network.
+        unclear = network is None or "-" in one.name or any(name in one.options for name in _NOT_READ_BACK)
+        if unclear or (one.name in busy and len(one.name) > _LONGEST_NAME):
             return None
         entry: dict[str, Any] = {"name": one.name, "protocol": one.transport, "port": one.port, "network": network}
         if one.options.get("local"):
             entry["address"] = one.options["local"]
         if one.options.get("port-share"):
             entry["port_share"] = ":".join(one.options["port-share"].split()[:2])
-        found.append({**entry, "per_core": True} if spread else entry)
+        found.append({**entry, "per_core": True} if one.name in busy else entry)
     return found if len({entry["name"] for entry in found}) == len(gateway.listeners) else None
 
 

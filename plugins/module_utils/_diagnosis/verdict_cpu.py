@@ -26,6 +26,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.fi
     LIKELY,
     Evidence,
     Finding,
+    Remedy,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.gateway import (
     Listener,
@@ -62,6 +63,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.ve
 )
 
 SLOWER = 0.85
+_MOST_PROCESSES = 64
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,8 @@ def find_cpu(observations: Observations, _found: Found) -> Iterator[Finding]:
         certainty=certainty,
         title=_title(bounds),
         explanation=_explanation(bounds),
-        evidence=(*evidence, *_cost(bounds)),
-        remedies=remedies(observations.gateway, _reasons(bounds, stolen=machine is not None), _slowest(bounds)),
+        evidence=(*evidence, *_cost(bounds, observations.gateway.machine.megahertz)),
+        remedies=_remedies(observations, bounds, stolen=machine is not None),
         gateway=observations.gateway.name,
         figures=_figures(bounds, observations),
     )
@@ -181,34 +183,47 @@ def _machine(observations: Observations, *, slow: bool) -> tuple[Evidence, ...] 
     return (Evidence(" ".join(found), "proc"),) if found else None
 
 
-def _reasons(bounds: list[Bound], *, stolen: bool) -> frozenset[str]:
-    return frozenset([*(one.reason for one in bounds), *(["stolen"] if stolen else [])])
-
-
-def _slowest(bounds: list[Bound]) -> tuple[Listener, int] | None:
-    """The process that limits, and how many of its kind would fill the path."""
-    if not bounds:
-        return None
+def _wanted(bounds: list[Bound]) -> int:
+    """How many processes would fill the path, by the slowest."""
     first = bounds[0]
-    wanted = math.ceil((first.outside or 0.0) / first.rate) if first.rate > 0 else 2
-    return first.listener, max(2, min(wanted, 64))
+    return max(2, min(math.ceil((first.outside or 0.0) / first.rate), _MOST_PROCESSES)) if first.rate > 0 else 2
+
+
+def _remedies(observations: Observations, bounds: list[Bound], *, stolen: bool) -> tuple[Remedy, ...]:
+    by_reason: dict[str, list[Listener]] = {}
+    for one in bounds:
+        listeners = by_reason.setdefault(one.reason, [])
+        if one.listener not in listeners:
+            listeners.append(one.listener)
+    wanted = _wanted(bounds) if bounds else 0
+    return remedies(observations.gateway, by_reason, wanted=wanted, stolen=stolen)
 
 
 def _title(bounds: list[Bound]) -> str:
     if not bounds:
         return "The gateway does not get the processor time it needs"
     first = bounds[0]
+    names = sorted({f"'{one.listener.name}'" for one in bounds if one.reason == first.reason})
+    processes = f"the VPN process{'es' if len(names) > 1 else ''} {wording.listed(names)}"
     if first.reason == "quota":
         cores = first.listener.quota
         allowed = f" of {cores:.2g} cores" if cores is not None else ""
-        return f"A CPU quota{allowed} holds back the VPN process '{first.listener.name}'"
+        return f"A CPU quota{allowed} holds back {processes}"
     if first.reason == "others":
-        return f"Other programs keep the VPN process '{first.listener.name}' from its processor core"
-    return f"One processor core is full with the VPN process '{first.listener.name}'"
+        return f"Other programs keep {processes} from the processor"
+    return (
+        f"One processor core is full with each of {processes}" if len(names) > 1 else f"A core is full with {processes}"
+    )
 
 
 def _explanation(bounds: list[Bound]) -> str:
-    text = "One OpenVPN process uses one core at most. When that is used up, everybody on it shares what it manages."
+    text = {
+        "quota": "The system lets such a process run for a part of the time only, whatever the processor has left.",
+        "others": "The process is ready to run and has to wait for a core, again and again.",
+        "core": "One OpenVPN process uses one core at most, however many the machine has.",
+        "": "The processor is there, and others use it.",
+    }[bounds[0].reason if bounds else ""]
+    text += " Everybody on this gateway shares what is left."
     if bounds and bounds[0].rate:
         text += f" At the moment that is about {wording.rate(bounds[0].rate)}."
     return text
@@ -231,13 +246,15 @@ def _evidence(bound: Bound) -> Evidence:
     return Evidence(f"{text}.", "proc, iperf3")
 
 
-def _cost(bounds: list[Bound]) -> Iterator[Evidence]:
+def _cost(bounds: list[Bound], megahertz: float | None) -> Iterator[Evidence]:
     """What a gigabyte costs, for those who size a gateway."""
     for name in sorted({one.listener.name for one in bounds}):
         listener = next(one.listener for one in bounds if one.listener.name == name)
         if listener.cpu_seconds and listener.octets > 0:
             cost = listener.cpu_seconds / listener.octets * 1e9
-            yield Evidence(f"'{name}' used {cost:.1f} seconds of a core for each gigabyte.", "proc, management")
+            cycles = f", {megahertz * cost / 1e3:.0f} cycles a byte" if megahertz else ""
+            text = f"'{name}' used {cost:.1f} seconds of a core for each gigabyte{cycles}."
+            yield Evidence(text, "proc, management")
 
 
 def _figures(bounds: list[Bound], observations: Observations) -> tuple[tuple[str, float], ...]:

@@ -126,7 +126,7 @@ def _judge(observations: Observations, one: Expiry, nows: tuple[float, float]) -
     left = one.not_after - nows[0]
     if left <= 0:
         harmless = one.what == "CRL" and _has_no_date(observations.gateway)
-        yield _ending(observations, one, HINT if harmless else FAULT, f"has expired {wording.duration(-left)} ago")
+        yield _ending(observations, one, HINT if harmless else FAULT, f"expired {wording.duration(-left)} ago")
     elif one.not_after - nows[1] > 0 and left <= _warning(one):
         yield _ending(observations, one, HINT, f"expires in {wording.duration(left)}")
     elif one.not_before is not None and one.not_before > nows[1]:
