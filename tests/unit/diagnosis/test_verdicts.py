@@ -559,3 +559,47 @@ def test_texts_are_sentences_with_their_numbers() -> None:
             assert all("None" not in text and "nan" not in text.split() for text in [one.title, *texts])
             assert one.evidence or one.cause == findings.CANNOT_TELL
             assert one.gateway == "gateway1"
+
+
+# What explains something else
+
+
+def test_a_process_that_is_not_full_is_not_the_limit() -> None:
+    observations = observe(World(core=40e6))
+    half = tuple(replace(one, cpu=one.cpu * 0.6) for one in observations.gateway.samples)
+    found = find(replace(observations, gateway=replace(observations.gateway, samples=half)))
+    assert causes(found) == {CANNOT_TELL}
+
+
+def test_reordering_explains_a_tunnel_that_looks_limited() -> None:
+    found = find(observe(World(outside=False, limits=(LIMIT_DOWN,), bad_ids=50)))
+    assert causes(found) == {REORDERING, CANNOT_TELL}
+
+
+def test_buffers_are_not_at_fault_where_a_full_core_allows_as_little() -> None:
+    found = find(observe(World(buffers=65536, quota=0.0165)))
+    assert CPU_BOUND in causes(found)
+    assert [one.weight for one in found if one.cause == BUFFERS_TOO_SMALL] in ([], [HINT])
+
+
+def test_compression_is_a_fault_where_the_core_is_full() -> None:
+    weights = {one.cause: one.weight for one in find(observe(World(core=40e6, listener=COMPRESSED)))}
+    assert weights[COMPRESSION_COSTS] == FAULT
+    assert only(observe(World(listener=COMPRESSED)), COMPRESSION_COSTS).weight == HINT
+
+
+def test_the_log_of_a_wrong_clock_is_not_believed() -> None:
+    logs = (LogCount("crl_expired", "udp", 4, example="VERIFY ERROR: CRL has expired"),)
+    assert only(healthy(logs=logs), EXPIRY).weight == FAULT
+    only(healthy(logs=logs, clock=Clock(synchronised=False, offset=4e6, source="ntp")), CLOCK_SKEW)
+    older = (replace(logs[0], window=False),)
+    assert find(healthy(logs=older)) == ()
+
+
+@pytest.mark.parametrize(("loss", "cause"), [(0.0, DNS_SLOW), (0.02, PACKET_LOSS)])
+def test_single_questions_may_get_lost_where_packets_do(loss: float, cause: str) -> None:
+    observations = observe(World(loss=loss))
+    path = observations.paths[0]
+    pushed = [one for one in path.lookups if one.source == "pushed"]
+    lookups = tuple(replace(one, answered=False, seconds=None) if one in pushed[:2] else one for one in path.lookups)
+    only(replace(observations, paths=(replace(path, lookups=lookups),)), cause)
