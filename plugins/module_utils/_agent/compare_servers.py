@@ -180,7 +180,7 @@ def render_rules(servers: Sequence[Server]) -> str:
         f'\t\tiifname "{one.device}" ip daddr {one.address} tcp dport {one.port} accept\n' for one in servers
     )
     return (
-        f"table inet {TABLE} {{\n"
+        f"table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n"
         "\tchain input {\n\t\ttype filter hook input priority filter - 30; policy accept;\n"
         f"{inside}\t\tiifname {{ {devices} }} meta l4proto icmp accept\n"
         f'\t\tiifname {{ {devices} }} counter drop comment "a comparison reaches its measuring port only"\n\t}}\n'
