@@ -6,7 +6,7 @@ LAB_PACKAGES=(
     podman crun conmon netavark aardvark-dns iptables mmdebstrap zstd ca-certificates
     openssh-client iproute2 nftables openvpn iperf3 openssl softhsm2 opensc gnutls-bin
     postgresql bind9 bind9-utils bind9-dnsutils dnsmasq-base stubby easy-rsa zbar-tools gcc libc6-dev
-    nginx-light pebble gunicorn python3-flask strace
+    nginx-light pebble gunicorn python3-flask strace iputils-ping mtr-tiny
 )
 # What only the tests of web pages need.
 BROWSER_PACKAGES=(chromium chromium-driver libnss3-tools)

@@ -14,7 +14,8 @@ mkdir "$store"/{upper,work,root}
 root=$store/root
 mount -t overlay -o "lowerdir=/,upperdir=$store/upper,workdir=$store/work" host "$root"
 mount -t proc proc "$root/proc"
-mount -t sysfs sysfs "$root/sys"
+# Read-only, which tells what is started that nobody watches devices here.
+mount -t sysfs -o ro sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 for folder in run tmp var/log var/tmp dev; do mount -t tmpfs -o mode=0755 host "$root/$folder"; done
 chmod 1777 "$root/tmp" "$root/var/tmp"

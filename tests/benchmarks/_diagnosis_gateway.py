@@ -70,7 +70,11 @@ class Keys:
 
     def __post_init__(self) -> None:
         self.server = self.authority.issue("gateway-bench", server=True)
-        self.user = self.authority.issue(USER)
+
+    @classmethod
+    def lasting(cls, life: timedelta) -> Keys:
+        """Others, whose certificates were made a year ago and end then."""
+        return cls(Authority(age=CERTIFICATE_LIFE - life, life=life))
 
     def make_wrapping(self, host: Host) -> str:
         """Have the gateway's key for ``tls-crypt-v2``, and return a user's."""
@@ -78,11 +82,6 @@ class Keys:
         host.run("openvpn", "--genkey", "tls-crypt-v2-server", server)
         host.run("openvpn", "--tls-crypt-v2", server, "--genkey", "tls-crypt-v2-client", client)
         return host.path(client).read_text()
-
-
-def short_certificate(life: timedelta) -> Keys:
-    """Keys whose certificates end soon."""
-    return Keys(Authority(life=life))
 
 
 @dataclass
@@ -158,21 +157,31 @@ class Gateway:
 
     def _await_resolver(self) -> None:
         deadline = time.monotonic() + STARTING_SECONDS
-        while self.host.attempt("dig", "+time=1", "+tries=1", "@127.0.0.1", ".", "NS").returncode:
+        while self.host.attempt("dig", "+time=3", "+tries=1", "@127.0.0.1", ".", "NS").returncode:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"no name is answered: {self.host.run('journalctl', '-u', RESOLVER_UNIT)[-800:]}")
             time.sleep(0.05)
 
+    def ask_names_at(self, upstream: str) -> None:
+        """Have the resolver ask there."""
+        self.host.write(RESOLVER_CONFIG, dnsmasq_config(role_settings(upstream)))
+        self.host.run("systemctl", "restart", RESOLVER_UNIT)
+        self._await_resolver()
+
     def profile(self) -> str:
         """A user's profile, for both listeners."""
-        certificate, key = self.keys.user
+        return self.profile_of(USER) + "".join(f"{line}\n" for line in self.setup.client_lines)
+
+    def profile_of(self, user: str) -> str:
+        """The same of any user, without what the setup has for clients."""
+        certificate, key = self.keys.authority.issue(user)
         delivery = {
-            "common_name": USER, "certificate": certificate, "private_key": key, "ca_chain": self.keys.authority.pem,
+            "common_name": user, "certificate": certificate, "private_key": key, "ca_chain": self.keys.authority.pem,
             "tls_crypt_v2": self._wrapping,
         }  # fmt: skip
         listeners = [{"protocol": process["protocol"], "port": process["port"]} for process in processes()]
         text = openvpn_profile(delivery, [{"name": "gateway", "address": GATEWAY_ADDRESS, "listeners": listeners}])
-        return str(text) + "".join(f"{line}\n" for line in self.setup.client_lines)
+        return str(text)
 
     def pid(self, listener: str) -> int:
         """The process of a listener, by its number on the host."""

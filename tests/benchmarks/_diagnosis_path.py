@@ -9,16 +9,16 @@ token bucket with a queue before it, both ways.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from benchmarks._dns_servers import NAMED_READY, await_line
+from benchmarks._dns_servers import NAMED_READY, await_line, start_dnsmasq
 from benchmarks._hosts import Host
 from benchmarks._namespaces import NAMESPACES, Namespaces, Relay
 
 PROBE_SUBNET, GATEWAY_SUBNET = "10.71.1", "10.72.1"
+FAR_SUBNET = "198.18.9"
 PROBE_ADDRESS, GATEWAY_ADDRESS = f"{PROBE_SUBNET}.1", f"{GATEWAY_SUBNET}.2"
 # Of the networks for benchmarks: a resolver that protects against rebinding lets no private address through.
 NAME_SERVER, KNOWN_ADDRESS = "198.18.1.53", "198.18.1.80"
@@ -36,6 +36,7 @@ class Line:
 
     :param mbit: Of the line, both ways; 0 for that of a cable. :param queue_ms: How long its full queue takes to empty.
     :param udp_mbit: Of UDP alone, with hardly any queue; 0 for no such limit.
+    :param narrow_at_gateway: Whether it is the gateway's own line that has this rate, and not the probe's.
     :param relay: What delays, reorders or loses besides.
     :param mtu: Of the router's card on the gateway's side. :param tells_mtu: Whether the router says so.
     :param rules: Of nftables, for what the router forwards.
@@ -44,6 +45,7 @@ class Line:
     mbit: float = 0
     queue_ms: int = 50
     udp_mbit: float = 0
+    narrow_at_gateway: bool = False
     relay: Relay | None = None
     mtu: int = 1500
     tells_mtu: bool = True
@@ -120,59 +122,82 @@ class Stage:
         self.spaces.ip(gateway, "route", "add", "default", "via", f"{GATEWAY_SUBNET}.1")
         self.spaces.inside(self.router, "sysctl", "-qw", "net.ipv4.ip_forward=1", seconds=10)
         self.spaces.ip(self.router, "link", "set", TO_GATEWAY, "mtu", str(self.line.mtu))
-        self.spaces.ip(self.router, "address", "add", f"{NAME_SERVER}/32", "dev", "lo")
         self.spaces.ip(self.router, "address", "add", f"{KNOWN_ADDRESS}/32", "dev", "lo")
         self.nft("-f", "-", text=router_rules(self.line))
         if self.line.mbit or self.line.udp_mbit:
-            for card in (TO_PROBE, TO_GATEWAY):
-                self._shape(card)
+            back = (self._short("g"), TO_GATEWAY) if self.line.narrow_at_gateway else (self.router, TO_PROBE)
+            for namespace, card in ((self.router, TO_GATEWAY), back):
+                self._shape(namespace, card)
 
-    def _shape(self, card: str) -> None:
+    def _shape(self, namespace: str, card: str) -> None:
         line = self.line
         whole = line.mbit or CABLE_MBIT
         queue = max(LEAST_QUEUE_BYTES, round(whole * 125 * line.queue_ms))
-        self._tc("qdisc", card, "root", "handle", "1:", "htb", "default", "10")
-        self._tc("class", card, "parent", "1:", "classid", "1:1", "htb", "rate", f"{whole}mbit")
-        self._tc("class", card, "parent", "1:1", "classid", "1:10", "htb", "rate", f"{whole}mbit")
-        self._tc("qdisc", card, "parent", "1:10", "bfifo", "limit", str(queue))
-        if line.udp_mbit:
-            self._tc("class", card, "parent", "1:1", "classid", "1:20", "htb", "rate", f"{line.udp_mbit}mbit")
-            self._tc("qdisc", card, "parent", "1:20", "bfifo", "limit", str(UDP_QUEUE_BYTES))
-            self._tc("filter", card, "parent", "1:", "protocol", "ip", "u32", "match", "ip", "protocol", "17", "0xff",
-                     "flowid", "1:20")  # fmt: skip
 
-    def _tc(self, what: str, card: str, *words: str) -> None:
-        self.spaces.inside(self.router, "tc", what, "add", "dev", card, *words, seconds=10)
+        def tc(what: str, *words: str) -> None:
+            self.spaces.inside(namespace, "tc", what, "add", "dev", card, *words, seconds=10)
+
+        tc("qdisc", "root", "handle", "1:", "htb", "default", "10")
+        tc("class", "parent", "1:", "classid", "1:1", "htb", "rate", f"{whole}mbit")
+        tc("class", "parent", "1:1", "classid", "1:10", "htb", "rate", f"{whole}mbit")
+        tc("qdisc", "parent", "1:10", "bfifo", "limit", str(queue))
+        if line.udp_mbit:
+            tc("class", "parent", "1:1", "classid", "1:20", "htb", "rate", f"{line.udp_mbit}mbit")
+            tc("qdisc", "parent", "1:20", "bfifo", "limit", str(UDP_QUEUE_BYTES))
+            tc("filter", "parent", "1:", "protocol", "ip", "u32", "match", "ip", "protocol", "17", "0xff",
+                     "flowid", "1:20")  # fmt: skip
 
     def nft(self, *arguments: str, text: str = "") -> str:
         """Run ``nft`` on the router."""
         argv = ["nsenter", f"--net={NAMESPACES / self.spaces.name(self.router)}", "nft", *arguments]
         return subprocess.run(argv, check=True, capture_output=True, text=True, input=text, timeout=30).stdout
 
-    @contextmanager
-    def forwarding(self, rules: Sequence[str]) -> Iterator[None]:
-        """Rules of the router for the time of a block."""
-        for rule in rules:
-            self.nft("add", "rule", "inet", ROUTER_TABLE, "forward", rule)
-        try:
-            yield
-        finally:
-            self.nft("flush", "chain", "inet", ROUTER_TABLE, "forward")
+    def add_user(self, short: str, subnet: str) -> str:
+        """Another user's device with a cable of its own to the router; its namespace."""
+        user = self._short(short)
+        self.spaces.cable(self.router, user, subnet=subnet, flat=True)
+        self.spaces.ip(user, "route", "add", "default", "via", f"{subnet}.1")
+        return user
 
     def start_name_server(self) -> None:
         """The name server that everybody asks in the end."""
-        folder = self.spaces.folder / f"names-{self.lane}"
+        self.spaces.ip(self.router, "address", "add", f"{NAME_SERVER}/32", "dev", "lo")
+        self._start_named(self.router, NAME_SERVER)
+
+    def start_far_name_server(self, round_trip_ms: int) -> str:
+        """Another one that is far away; its address."""
+        far, address = self._short("n"), f"{FAR_SUBNET}.2"
+        relay = Relay(round_trip_ms, 100, 50)
+        self.spaces.relayed(self.router, far, subnet=FAR_SUBNET, relay=relay)
+        self.spaces.ip(far, "route", "add", "default", "via", f"{FAR_SUBNET}.1")
+        self._start_named(far, address)
+        return address
+
+    def _start_named(self, namespace: str, address: str) -> None:
+        folder = self.spaces.folder / f"names-{namespace}"
         folder.mkdir()
         (folder / "named.conf").write_text(
-            f'options {{ directory "{folder}"; listen-on {{ {NAME_SERVER}; }}; listen-on-v6 {{ none; }}; pid-file none;'
+            f'options {{ directory "{folder}"; listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; pid-file none;'
             ' session-keyfile "session.key"; recursion no; dnssec-validation no; empty-zones-enable no; };\n'
             'controls { };\nzone "." { type primary; file "root"; };\n'
         )
         records = "".join(f"{name}. A {KNOWN_ADDRESS}\n" for name in KNOWN_NAMES)
-        (folder / "root").write_text(
-            f"$TTL 300\n@ SOA ns. nobody. 1 3600 600 86400 60\n@ NS ns.\nns. A {NAME_SERVER}\n{records}"
-        )
+        head = f"$TTL 300\n@ SOA ns. nobody. 1 3600 600 86400 60\n@ NS ns.\nns. A {address}\n"
+        (folder / "root").write_text(head + records)
         log = folder / "named.log"
         argv = ["named", "-g", "-4", "-n", "1", "-c", str(folder / "named.conf")]
-        self.spaces.start(self.router, argv, folder=folder, log=log)
+        self.spaces.start(namespace, argv, folder=folder, log=log)
         await_line(log, NAMED_READY)
+
+    def start_dhcp_server(self) -> None:
+        """A provider's network: it hands out the address that the gateway has, and a resolver of its own."""
+        mine, theirs = f"{GATEWAY_SUBNET}.1", GATEWAY_ADDRESS
+        text = "\n".join(
+            (
+                "port=0", "bind-interfaces", f"interface={TO_GATEWAY}",
+                f"dhcp-range={theirs},{theirs},255.255.255.0,1h",
+                f"dhcp-option=option:router,{mine}", f"dhcp-option=option:dns-server,{NAME_SERVER}",
+                f"dhcp-leasefile={self.spaces.folder}/leases-{self.lane}", "no-ping", "",
+            )
+        )  # fmt: skip
+        start_dnsmasq(self.spaces, self.router, self.spaces.folder, name=f"dhcp-{self.lane}", text=text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from typing import Any
 from integration.run_module import collections_path
 
 SYSTEM_PYTHON = "/usr/bin/python3"
+# Where a module that is ready to be sent has its arguments.
+_ARGUMENTS = re.compile(rb"^params='(?:[^'\\]|\\.)*',$", re.MULTILINE)
 BUILD_SECONDS = 60
 RUN_SECONDS = 60
 # What Ansible does on the controller before it sends a module.
@@ -54,6 +57,17 @@ class GatewayModule:
         if self.content.count(self.placeholder.encode()) != 1:
             raise ValueError(f"'{self.placeholder}' does not stand in the module exactly once")
         path.write_bytes(self.content.replace(self.placeholder.encode(), word.encode()))
+
+    def with_arguments(self, arguments: Mapping[str, Any]) -> bytes:
+        """The same module with other arguments.
+
+        :raises ValueError: nobody knows where they stand in it.
+        """
+        line = f"params={json.dumps({'ANSIBLE_MODULE_ARGS': arguments})!r},".encode()
+        changed, count = _ARGUMENTS.subn(lambda _found: line, self.content)
+        if count != 1:
+            raise ValueError(f"the module has its arguments {count} times")
+        return changed
 
 
 def build_module(name: str, arguments: Mapping[str, Any], *, placeholder: str) -> GatewayModule:

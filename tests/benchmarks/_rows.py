@@ -15,11 +15,13 @@ class Options:
 
     :param quick: Smaller sizes: under 45 seconds instead of under five minutes.
     :param knobs: Of a benchmark that has settings to try: those, in place of the usual rows.
+    :param soak: Of a benchmark that has a long form: that.
     """
 
     json: bool
     quick: bool
     knobs: bool = False
+    soak: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,18 +80,19 @@ class Row:
         }
 
 
-def parse_options(name: str, description: str = "", *, knobs: str = "") -> Options:
+def parse_options(name: str, description: str = "", *, knobs: str = "", soak: str = "") -> Options:
     """The options that every benchmark takes.
 
     :param knobs: What ``--knobs`` does, for the benchmark that has it.
+    :param soak: What ``--soak`` does, for the benchmark that has a long form; ``./lab soak`` gives it.
     """
     parser = argparse.ArgumentParser(prog=f"./lab bench {name}", description=description)
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, under 45 seconds")
-    if knobs:
-        parser.add_argument("--knobs", action="store_true", help=knobs)
-    arguments = parser.parse_args()
-    return Options(json=arguments.json, quick=arguments.quick, knobs=bool(knobs) and arguments.knobs)
+    for option, text in (("--knobs", knobs), ("--soak", soak)):
+        if text:
+            parser.add_argument(option, action="store_true", help=text)
+    return Options(**vars(parser.parse_args()))
 
 
 @dataclass

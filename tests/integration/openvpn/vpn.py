@@ -70,7 +70,7 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> str:
 class Authority:
     """A CA in memory that signs what a test needs.
 
-    :param life: Of all its certificates, its own included.
+    :param age: Of all its certificates, its own included. :param life: What they have left of their time.
     """
 
     name: str = "Test CA"
@@ -78,6 +78,7 @@ class Authority:
     number: int = 0
     serials: dict[str, int] = field(default_factory=dict)
     revoked: list[int] = field(default_factory=list)
+    age: timedelta = timedelta(hours=1)
     life: timedelta = timedelta(days=2)
 
     def __post_init__(self) -> None:
@@ -94,7 +95,7 @@ class Authority:
         now = datetime.now(UTC)
         builder = x509.CertificateBuilder().subject_name(_name(subject)).issuer_name(_name(self.name))
         builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + self.life)
+        builder = builder.not_valid_before(now - self.age).not_valid_after(now + self.life)
         return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
 
     def issue(self, common_name: str, *, server: bool = False) -> tuple[str, str]:
