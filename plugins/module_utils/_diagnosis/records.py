@@ -89,4 +89,6 @@ def _scalar(annotation: str, value: Any, where: str) -> Any:
     wrong_bool = isinstance(value, bool) != (annotation == "bool")
     if wrong_bool or not isinstance(value, _SCALARS[annotation]):
         raise InputError(f"{where} is {type(value).__name__}, and should be {annotation}.")
-    return float(value) if annotation == "float" else value
+    if annotation == "float" and isinstance(value, (int, float)):
+        return float(value)
+    return value
