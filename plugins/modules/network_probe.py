@@ -76,6 +76,10 @@ options:
       expires_at:
         description: When the window closes by itself, seconds since 1970-01-01 UTC.
         type: float
+      unmeasured:
+        description: What the gateway could not open. The gateway itself reports it; nothing is done with it here.
+        type: list
+        elements: str
   address:
     description: Where this host reaches the gateway, if elsewhere than O(window) says.
     type: str
@@ -206,6 +210,7 @@ WINDOW_OPTIONS = {
     "responder_port": {"type": "int", "required": True},
     "tunnels": {"type": "list", "elements": "dict", "default": [], "options": TUNNEL_OPTIONS},
     "expires_at": {"type": "float"},
+    "unmeasured": {"type": "list", "elements": "str"},
 }
 
 

@@ -100,7 +100,6 @@ def _measure(stage: Stage, modules: Modules, limits: Limits) -> dict[str, Any]:
         "seconds": limits.seconds + WINDOW_MARGIN_SECONDS,
     }  # fmt: skip
     opened = modules.run(stage.gateway, "network_window", window)
-    opened["window"].pop("unmeasured", None)
     try:
         probe = {
             "gateway": "gateway", "window": opened["window"], "profile": PROFILE, "names": list(KNOWN_NAMES),
