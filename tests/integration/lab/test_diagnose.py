@@ -24,16 +24,14 @@ MEASURED = {"diagnosis_seconds": 60, "diagnosis_megabytes": 40, "diagnosis_names
 ONE = ("--limit", "gateway1,alice")
 POLICED_BYTES = 250_000
 # Whatever the hosts have that a measurement could forget.
-INVENTORY = "; ".join(
-    (
-        "nft --stateless list ruleset | grep -v 'elements = '",
-        "ip -o link | cut -d: -f2",
-        "ps -C iperf3,mtr,mtr-packet -o args=",
-        "systemctl list-units --all --plain --no-legend 'privatespace-diagnosis*'",
-        "ls -A /run/privatespace 2>/dev/null",
-        "true",
-    )
-)
+INVENTORY = """
+nft --stateless list ruleset | grep -v 'elements = '
+ip -o link | cut -d: -f2
+ps -C iperf3,mtr,mtr-packet -o args=
+systemctl list-units --all --plain --no-legend 'privatespace-diagnosis*'
+ls -A /run/privatespace 2>/dev/null
+true
+"""
 
 
 @pytest.fixture(scope="module")
