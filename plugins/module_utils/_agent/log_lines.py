@@ -94,13 +94,13 @@ def _program_lines(argv: Sequence[str], *, most: int, seconds: float) -> Iterato
         program.wait()
 
 
-def _file_lines(file: Path, mark: LogMark) -> Iterator[bytes]:
+def _file_lines(file: Path, mark: LogMark, *, most_bytes: int = MOST_FILE_BYTES) -> Iterator[bytes]:
     with suppress(OSError), file.open("rb") as stream:
         size = file.stat().st_size
         rotated = file.stat().st_ino != mark.inode or size < mark.size
         begin = 0 if rotated else mark.size
-        if size - begin > MOST_FILE_BYTES:
-            stream.seek(size - MOST_FILE_BYTES)
+        if size - begin > most_bytes:
+            stream.seek(size - most_bytes)
             stream.readline(LONGEST_LINE)
         else:
             stream.seek(begin)

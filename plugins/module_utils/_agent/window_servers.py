@@ -25,6 +25,7 @@ READY_SECONDS = 5.0
 MOST_STARTS = 50
 # A client that vanished keeps it busy until nothing has come for so long.
 PATIENCE_MILLISECONDS = 15_000
+INTERVAL_SECONDS = 0.1
 REQUIRED = (("iperf3", "iperf3"), ("nft", "nftables"), ("setpriv", "util-linux"))
 
 
@@ -98,7 +99,8 @@ class TrafficServers:
             "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs",
             "--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=KILL", "--",
             "iperf3", "--server", f"--port={server.port}", f"--bind={server.address}",
-            f"--rcv-timeout={PATIENCE_MILLISECONDS}",
+            # A client gets this half of the figures only as JSON.
+            "--json", f"--interval={INTERVAL_SECONDS}", f"--rcv-timeout={PATIENCE_MILLISECONDS}",
         )  # fmt: skip
         # It runs beside this program, so it cannot be waited for as run_command does.
         # pylint: disable-next=ansible-bad-function,consider-using-with

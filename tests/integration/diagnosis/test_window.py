@@ -93,6 +93,8 @@ class TestOpen:
         window.open()
         for port in (5201, 5203):
             assert traffic(probe, "10.77.0.1", port=port)["end"]["sum_received"]["bytes"] > 10**6
+        found = traffic(probe, "10.77.0.1", "--udp", "--bitrate", "5M", "--get-server-output")
+        assert len(found["server_output_json"]["intervals"]) >= 8, "ten a second, as seen by the receiver"
         found = traffic(probe, "10.77.0.1", "--udp", "--bitrate", "5M", "--reverse", port=5203)
         assert found["end"]["sum"]["lost_percent"] < 50
         assert traffic(probe, "10.91.0.1")["end"]["sum_received"]["bytes"] > 10**6
