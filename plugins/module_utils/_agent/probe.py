@@ -37,9 +37,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.version import VERSION
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.budget import RESERVED_BYTES, Spent
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.path import (
+    DIRECTIONS,
     DOWN,
+    LOW_RATE,
     OUTSIDE,
-    PAIR,
     TCP,
     TUNNEL_UDP,
     UDP,
@@ -52,6 +53,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.ro
     PAIRS,
     Known,
     describe_plan,
+    missing_pairs,
     next_order,
     pair_ceiling,
 )
@@ -60,8 +62,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks i
 
 LOCK = FilePath("/run/privatespace-probe.lock")
 _UNKNOWN_ROUND_TRIP = 0.1
-# Datagrams that the probe's own socket dropped, as a share of those that were sent.
-_OWN_LOSS = 0.005
+# Datagrams that the probe's own socket dropped, as a share of those that were sent: where loss is looked for, and else.
+_OWN_LOSS_LOW, _OWN_LOSS = 0.003, 0.03
 
 
 def plan_of(settings: ProbeSettings) -> list[str]:
@@ -256,17 +258,15 @@ class _Measurement:
             segments.append(_without_own_loss(transfer.segment, look.overflowed_datagrams() - overflows))
         self.spent = replace(self.spent, down=self.spent.down + RESERVED_BYTES, up=self.spent.up + RESERVED_BYTES)
         self.seen.more["ceiling"] = pair_ceiling(self.settings.limits, known, segments)
-        self._tell_of_gaps()
+        self._tell_of_gaps(known)
 
-    def _tell_of_gaps(self) -> None:
-        for direction in (DOWN, "up"):
-            pairs = sum(
-                one.purpose == PAIR and one.protocol == UDP and one.direction == direction and not one.error
-                for one in self.seen.segments
-            )
-            if pairs < PAIRS:
+    def _tell_of_gaps(self, known: Known) -> None:
+        for direction in DIRECTIONS:
+            missing = missing_pairs(self.settings.limits, known, self.seen.segments, direction)
+            if missing:
                 self._leave_out(
-                    f"Only {pairs} of {PAIRS} pairs were measured {direction}: the limits left no room, or they failed."
+                    f"{missing} of {PAIRS} pairs of TCP and UDP {direction} are missing: they failed, or 'seconds' and"
+                    " 'megabytes' left no room."
                 )
         for error in dict.fromkeys(one.error for one in self.seen.segments if one.error and one.protocol == TCP):
             self._leave_out(f"A transfer failed: {error}")
@@ -285,6 +285,7 @@ class _Measurement:
 def _without_own_loss(segment: Segment, overflows: int) -> Segment:
     """What this host itself was too slow to take says nothing about the path."""
     own = overflows / segment.datagrams if segment.datagrams else 0.0
-    if (segment.protocol, segment.direction) != (UDP, DOWN) or segment.error or own < _OWN_LOSS:
+    most = _OWN_LOSS_LOW if segment.purpose == LOW_RATE else _OWN_LOSS
+    if (segment.protocol, segment.direction) != (UDP, DOWN) or segment.error or own < most:
         return segment
     return replace(segment, error=f"The probe was too busy to take {overflows} datagrams that had reached it.")

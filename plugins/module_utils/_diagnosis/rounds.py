@@ -7,11 +7,11 @@ What 60 s and 200 MB each way are spent on, and why:
 
 - A look at TCP outside for one second each way tells a fast path (1) from a slow one (2).
 - Outside, five pairs each way, TCP and then UDP at 1.2 times that, in rounds, so that both see the same weather.
-  (1) On a fast path of short delay one second each: bytes are short there, and a policer's burst is used up soon.
-  (2) Else two seconds each, on a long path three of TCP and one of UDP: time is short there.
-  Where two of three pairs already show UDP as fast as TCP, a sign test over five or eight can no longer show it
-  limited, and further pairs come last. Where the first UDP segment showed that a burst is used up within half a
-  second, the next ones last one second.
+  (1) Where bytes are short and the delay is small one second each. A policer that lets a second's worth pass at once is
+  seen up to half the ceiling then; with longer segments, and thus a lower ceiling, it would be less.
+  (2) Else two seconds each, on a long path three of TCP and one of UDP: time is short there. Later rounds are of one
+  second where the first showed no burst of TCP, or one of UDP that was over within half a second. Where two of three
+  pairs show UDP as fast as TCP, a sign test over five or eight cannot show it limited any more, and others come last.
 - Through each tunnel TCP as fast as it goes, twice where time allows: the first before the pairs are complete.
 - UDP at a quarter of what arrived, in small datagrams, so that one per cent of loss is more than chance.
 - Then what time is left for: pairs on the second port where UDP looks limited, up to eight where pairs contradict
@@ -56,6 +56,8 @@ _LOOK, _PAIRS, _TUNNEL, _LOW = 0.06, 0.58, 0.15, 0.015
 _PACKET, _SMALL_PACKET = 1200, 400
 _SHORT_ROUND_TRIP, _LONG_ROUND_TRIP = 0.05, 0.15
 _DRAINED_SOON = 0.5
+# An interval of a tenth of a second may be so much above the mean.
+_NO_BURST = 1.35
 _ATTEMPTS = 2
 # Of UDP where TCP shows none.
 _BLIND_RATE = 5e6
@@ -105,6 +107,11 @@ def next_order(limits: Limits, known: Known, done: Sequence[Segment], spent: Spe
 def _are_pair(first: Order, second: Order) -> bool:
     """Whether one is of no use without the other."""
     return first.purpose == PAIR and first.protocol == TCP and replace(first, protocol=UDP).key == second.key
+
+
+def missing_pairs(limits: Limits, known: Known, done: Sequence[Segment], direction: str) -> int:
+    """How many pairs a verdict would have needed and did not get."""
+    return _Rounds(limits, known, done).missing(direction)
 
 
 def pair_ceiling(limits: Limits, known: Known, done: Sequence[Segment] = ()) -> float:
@@ -173,6 +180,7 @@ class _Rounds:
             return
         second = self.known.second_port and number > PAIRS and self._looks_limited(direction)
         of_tcp, of_udp = self._pair_seconds(direction)
+        of_tcp = 1 if number > 1 and self._steady(direction) else of_tcp
         ceiling = self.pair_rate(direction)
         if not self._given_up(OUTSIDE, TCP, direction):
             yield Wish(
@@ -180,8 +188,7 @@ class _Rounds:
             )
         if not self._given_up(OUTSIDE, UDP, direction):
             rate = UDP_OVER_TCP * min(ceiling, self._partner(number, direction) or _BLIND_RATE)
-            if number > 1 and self._drained_soon(direction):
-                of_udp = 1
+            of_udp = 1 if number > 1 and self._drained_soon(direction) else of_udp
             yield Wish(
                 self._order(number, OUTSIDE, UDP, direction, PAIR, of_udp, rate, second=second), number <= needed
             )
@@ -242,6 +249,10 @@ class _Rounds:
             return FEWEST_PAIRS, PAIRS
         return PAIRS, MOST_PAIRS if len(ratios) >= PAIRS else PAIRS
 
+    def missing(self, direction: str) -> int:
+        """How many pairs time was kept for, and are not there."""
+        return max(0, self._pairs(direction)[0] - len(self._ratios(direction)))
+
     def _looks_limited(self, direction: str) -> bool:
         ratios = self._ratios(direction)
         return bool(ratios) and median(ratios) < EQUAL
@@ -267,7 +278,14 @@ class _Rounds:
         if first is None or first.lost is None or first.lost < 0.1 or not first.intervals:
             return False
         late = [rate for at, rate in first.intervals if at - first.begin >= _DRAINED_SOON - 0.05]
-        return bool(late) and max(late[:-1] or late) <= 1.3 * first.delivered
+        return bool(late) and max(late[:-1] or late) <= _NO_BURST * first.delivered
+
+    def _steady(self, direction: str) -> bool:
+        """Whether TCP had no burst in the first round, and needs no more than a second to find its rate."""
+        first = self._first(OUTSIDE, TCP, direction, PAIR)
+        if first is None or not first.intervals or self.known.round_trip > _SHORT_ROUND_TRIP:
+            return False
+        return max(rate for _at, rate in first.intervals) <= _NO_BURST * first.delivered
 
     def _given_up(self, place: str, protocol: str, direction: str) -> bool:
         """Whether this kind of traffic failed twice and never succeeded."""
