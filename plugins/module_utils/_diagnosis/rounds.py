@@ -56,8 +56,8 @@ _LOOK, _PAIRS, _TUNNEL, _LOW = 0.06, 0.58, 0.15, 0.015
 _PACKET, _SMALL_PACKET = 1200, 400
 _SHORT_ROUND_TRIP, _LONG_ROUND_TRIP = 0.05, 0.15
 _DRAINED_SOON = 0.5
-# An interval of a tenth of a second may be so much above the mean.
-_NO_BURST = 1.35
+# Some intervals together may be so much above the mean; a single one may be much more.
+_NO_BURST, _TOGETHER = 1.35, 3
 _ATTEMPTS = 2
 # Of UDP where TCP shows none.
 _BLIND_RATE = 5e6
@@ -143,6 +143,12 @@ def _attempts(done: Sequence[Segment]) -> dict[tuple[int, str, str, str, str], i
         key = (one.round, one.place, one.protocol, one.direction, one.purpose)
         found[key] = found.get(key, 0) + (1 if one.error else _ATTEMPTS)
     return found
+
+
+def _highest(rates: Sequence[float]) -> float:
+    """The highest mean of some intervals in a row."""
+    rows = [rates[start : start + _TOGETHER] for start in range(max(1, len(rates) - _TOGETHER + 1))]
+    return max(sum(row) / len(row) for row in rows)
 
 
 class _Rounds:
@@ -278,14 +284,14 @@ class _Rounds:
         if first is None or first.lost is None or first.lost < 0.1 or not first.intervals:
             return False
         late = [rate for at, rate in first.intervals if at - first.begin >= _DRAINED_SOON - 0.05]
-        return bool(late) and max(late[:-1] or late) <= _NO_BURST * first.delivered
+        return bool(late) and _highest(late) <= _NO_BURST * first.delivered
 
     def _steady(self, direction: str) -> bool:
         """Whether TCP had no burst in the first round, and needs no more than a second to find its rate."""
         first = self._first(OUTSIDE, TCP, direction, PAIR)
         if first is None or not first.intervals or self.known.round_trip > _SHORT_ROUND_TRIP:
             return False
-        return max(rate for _at, rate in first.intervals) <= _NO_BURST * first.delivered
+        return _highest([rate for _at, rate in first.intervals]) <= _NO_BURST * first.delivered
 
     def _given_up(self, place: str, protocol: str, direction: str) -> bool:
         """Whether this kind of traffic failed twice and never succeeded."""
