@@ -52,6 +52,7 @@ class Echoes:
 
     def start(self, place: str, address: str) -> None:
         """Ping an address until the end."""
+        # pylint: disable-next=consider-using-with
         output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `finish`
         argv = ("ping", "-n", "-D", "-O", "-i", str(INTERVAL_SECONDS), address)
         self._running.append(_Running(place, self._children.start(argv, output=output), output))

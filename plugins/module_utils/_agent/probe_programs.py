@@ -75,6 +75,8 @@ class Children:
         with self._guard:
             if self._closed:
                 raise StoppedError("The measurement has ended.")
+            # It goes on beside this program, so it cannot be waited for as run_command does.
+            # pylint: disable-next=ansible-bad-function,consider-using-with
             process = subprocess.Popen(
                 [*self._prefix, find_program(argv[0]) or argv[0], *argv[1:]],
                 stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,

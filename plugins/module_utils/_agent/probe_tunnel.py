@@ -57,6 +57,7 @@ class ProbeTunnel:
         self.mtu = DEFAULT_MTU
         self._children = children
         self._address = address
+        # pylint: disable-next=consider-using-with
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
         self._started = time.monotonic()
         self._process: subprocess.Popen[bytes] | None = None
