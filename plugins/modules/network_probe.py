@@ -81,7 +81,7 @@ options:
         type: list
         elements: str
   address:
-    description: Where this host reaches the gateway, if elsewhere than O(window) says.
+    description: Where this host reaches the gateway, if elsewhere than O(window) says; a name or an address.
     type: str
   profile:
     description:
@@ -194,6 +194,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.probe 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.probe_settings import parse_probe_settings
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.records import to_plain
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.name_lookup import find_address
 
 TUNNEL_OPTIONS = {
     "listener": {"type": "str", "required": True},
@@ -230,7 +231,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        settings = parse_probe_settings(module.params)
+        given = module.params["address"]
+        settings = parse_probe_settings({**module.params, "address": find_address(given) if given else None})
         outcome: dict[str, Any] = {"plan": plan_of(settings)}
         if not module.check_mode:
             outcome["path"] = to_plain(measure(settings))

@@ -17,13 +17,13 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.prefli
     answer_of,
     request_of,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.preflight_ports import (
     REFUSED,
     SILENT,
     UNREACHABLE,
     Attempt,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.name_lookup import find_address
 
 MOST_AT_ONCE = 16
 _UDP_AGAIN_SECONDS = 0.4
@@ -46,21 +46,6 @@ def ask_ports(
             for one in ports
         ]
         return [one.result() for one in asked]
-
-
-def find_address(name: str) -> str:
-    """An address of the gateway, IPv4 before IPv6.
-
-    :raises StateError: there is none.
-    """
-    try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        remedy = "Set diagnosis_address of the gateway to the address that clients use."
-        raise StateError(
-            f"The probe finds no address for '{name}': {error.strerror or error}.", remedy=remedy
-        ) from error
-    return str(min(found, key=lambda one: one[0] != socket.AF_INET)[4][0])
 
 
 class Asker:
