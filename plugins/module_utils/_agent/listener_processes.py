@@ -22,6 +22,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.pr
     parse_start_ticks,
     parse_throttled,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.process_plan import inner_port
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.programs import (
     PROC,
     Program,
@@ -30,6 +31,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.prog
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _MANAGEMENT = re.compile(r"^(/\S+) unix\b")
+_ONE_OF_SEVERAL = re.compile(r"(.+)-(\d{1,2})")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,17 @@ def find_listeners(proc: Path = PROC) -> tuple[ListenerProcess, ...]:
 def in_this_network(pid: int, proc: Path = PROC) -> bool:
     """Whether a process has the network that this program sees."""
     return _network_of(proc / str(pid)) == _network_of(proc / "self")
+
+
+def public_port(one: ListenerProcess, listeners: Sequence[ListenerProcess]) -> int:
+    """The port that clients connect to: of several processes of one listener, all but the first wait on inner ports."""
+    named = _ONE_OF_SEVERAL.fullmatch(one.name)
+    if named is not None:
+        for first in listeners:
+            same = (first.name, first.transport) == (f"{named.group(1)}-1", one.transport)
+            if same and one.port == inner_port(first.port, int(named.group(2))):
+                return first.port
+    return one.port
 
 
 def find_tunnels(

@@ -148,7 +148,15 @@ class _Measurement:
         if why:
             self._leave_out(why)
             return []
-        return [ProbeTunnel(self.children, one, address=self.window.address) for one in self.window.one_of_each()]
+        return [
+            ProbeTunnel(
+                self.children,
+                one,
+                address=self.window.address,
+                others=[other for other in self.window.tunnels if other.transport == one.transport],
+            )
+            for one in self.window.one_of_each()
+        ]
 
     def _be_quiet(self, tunnels: Sequence[ProbeTunnel]) -> tuple[ProbeTunnel, ...]:
         """Everything that is not traffic; returns the tunnels that are connected."""
@@ -201,7 +209,7 @@ class _Measurement:
         """Of UDP only a handshake tells; that it fails may have other reasons, unless TCP is let in."""
         others = any(one.connected for one in self.seen.tunnels)
         return [
-            Reach(UDP, one.port, True if one.connected else False if others else None, one.error)
+            Reach(UDP, one.port, True if one.connected or one.answered else False if others else None, one.error)
             for one in self.seen.tunnels
             if one.transport == UDP
         ]
@@ -243,7 +251,8 @@ class _Measurement:
             second_port=len(self.window.outside_ports) > 1,
             packet=smallest_packet(mtus, most=1200),
         )
-        traffic = Traffic(self.children, self.window, begin=self.begin, round_trip=known.round_trip)
+        reached = replace(self.window, tunnels=tuple(one.window for one in connected))
+        traffic = Traffic(self.children, reached, begin=self.begin, round_trip=known.round_trip)
         traffic.heed(mtus)
         segments = self.seen.segments
         while True:

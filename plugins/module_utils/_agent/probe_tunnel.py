@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,10 +49,16 @@ def load_profile(path: Path) -> str:
 
 
 class ProbeTunnel:
-    """One tunnel; start it, then wait for it."""
+    """One tunnel; start it, then wait for it.
 
-    def __init__(self, children: Children, window: WindowTunnel, *, address: str) -> None:
+    :param others: All processes that may take the connection, where the gateway spreads them over several.
+    """
+
+    def __init__(
+        self, children: Children, window: WindowTunnel, *, address: str, others: Sequence[WindowTunnel] = ()
+    ) -> None:
         self.window = window
+        self._others = others
         self.device = f"psgp-{window.transport}"
         self.mtu = DEFAULT_MTU
         self._children = children
@@ -93,13 +99,16 @@ class ProbeTunnel:
                 break
             time.sleep(_POLL_SECONDS)
         elapsed = time.monotonic() - self._started
-        error = "" if state.connected else state.error or f"No connection within {elapsed:.0f} s."
+        silent = "The gateway answers, but no connection" if state.answered else "No connection"
+        error = "" if state.connected else state.error or f"{silent} within {elapsed:.0f} s."
         if state.connected:
             self.mtu = state.device_mtu or DEFAULT_MTU
+            self.window = process_that_took(state.gateway, self.window, self._others)
             error = self._take_address(state)
         return Tunnel(
             self.window.transport, self.window.port, not error, round(elapsed, 3) if not error else None, error,
             self.mtu if not error else None, state.cipher, state.compression, state.resolvers, state.pushed,
+            state.answered,
         )  # fmt: skip
 
     def logs(self) -> tuple[LogCount, ...]:
@@ -135,6 +144,11 @@ class ProbeTunnel:
             return f"ip could not be run: {error}."
         said = ended.errors.strip().splitlines()
         return f"ip {' '.join(arguments)}: {said[-1]}." if said else ""
+
+
+def process_that_took(gateway: str, asked: WindowTunnel, others: Sequence[WindowTunnel]) -> WindowTunnel:
+    """The process at the other end, by the address that it has in the tunnel; the one that was asked if none has it."""
+    return next((one for one in others if one.tunnel_address == gateway), asked)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ _MOST_PUSHED, _LONGEST = 60, 120
 _REPLY = re.compile(r"PUSH: Received control message: 'PUSH_REPLY,([^'\n]{0,20000})")
 _CIPHER = re.compile(r"(?:Outgoing )?Data Channel: [Cc]ipher '([A-Za-z0-9-]{1,40})'")
 _COMPRESSION = re.compile(r"Data Channel: [^\n]{0,80}?compression: '([a-z0-9-]{1,20})'")
+# What came from the gateway before anything was agreed: its port is reached.
+_ANSWERED = "TLS: Initial packet from"
 _CONNECTED = "Initialization Sequence Completed"
 # The first that is found tells most.
 _ERRORS = (
@@ -36,7 +38,8 @@ _ERRORS = (
 class ClientState:
     """What the log says so far.
 
-    :param address: Of the client in the tunnel. :param resolvers: Name servers that were pushed.
+    :param address: Of the client in the tunnel, :param gateway: of the process that took it.
+    :param resolvers: Name servers that were pushed. :param answered: Whether anything came back from the gateway.
     :param error: Why there is no connection, in a sentence, if the log says so.
     """
 
@@ -48,6 +51,8 @@ class ClientState:
     resolvers: tuple[str, ...] = ()
     pushed: tuple[str, ...] = ()
     error: str = ""
+    gateway: str = ""
+    answered: bool = False
 
 
 def parse_client_log(text: str) -> ClientState:
@@ -68,6 +73,8 @@ def parse_client_log(text: str) -> ClientState:
         resolvers=_resolvers(options),
         pushed=tuple(" ".join(one)[:_LONGEST] for one in options if one[0] in _SHOWN)[:_MOST_PUSHED],
         error=_error(text),
+        gateway=next((_address(one[1]) for one in options if one[0] == "route-gateway" and one[1:]), ""),
+        answered=_ANSWERED in text or _CONNECTED in text,
     )
 
 

@@ -154,6 +154,7 @@ class Tunnel:
     :param device_mtu: Of the tunnel's device. :param cipher: Of the data channel.
     :param compression: What is in use, empty for none. :param resolvers: What the gateway pushed.
     :param pushed: Further options that it pushed, as they are, such as ``redirect-gateway def1``; nothing secret.
+    :param answered: Whether anything came back from the port, also where no connection came of it.
     """
 
     transport: str
@@ -166,6 +167,7 @@ class Tunnel:
     compression: str = ""
     resolvers: tuple[str, ...] = ()
     pushed: tuple[str, ...] = ()
+    answered: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 """UDP that does not come through at all.
 
 Blocked is the UDP port of a listener that runs, where TCP from the same probe is answered; or a path on which the
-tunnel over TCP connects and that over UDP does not, unless UDP was seen to be answered, or the log says why it failed.
+tunnel over TCP connects and that over UDP does not, unless UDP was seen to be answered: then a handshake was late.
 A measuring port without an answer is not: it is somebody's firewall around the measurement (cannot_tell).
 
 Silences: a UDP limit, loss, and that the tunnel over UDP did not connect.
@@ -77,7 +77,7 @@ def _came_through(path: Path, listeners: list[Listener]) -> bool:
     """Whether UDP was answered by a listener after all, or the tunnel over UDP carried something."""
     ports = {one.port for one in listeners}
     answered = any(one.protocol == UDP and one.port in ports and one.answered for one in path.reaches)
-    connected = any(one.transport == UDP and one.connected for one in path.tunnels)
+    connected = any(one.transport == UDP and (one.connected or one.answered) for one in path.tunnels)
     carried = any(one.place == TUNNEL_UDP and not one.error and one.delivered > 0 for one in path.segments)
     return answered or connected or carried
 

@@ -195,6 +195,11 @@ def parse_process(raw: Any) -> Process:
     )
 
 
+def inner_port(public_port: int, number: int) -> int:
+    """Where the process of a number, from 1, of a listener waits."""
+    return public_port if number == 1 else FIRST_INNER_PORT + public_port % INNER_PORTS + number
+
+
 def _divide(listener: Listener, cores: int) -> tuple[Process, ...]:
     count = min(max(cores, 1), MOST_PROCESSES) if listener.per_core else 1
     bits = (count - 1).bit_length()
@@ -215,7 +220,7 @@ def _part(listener: Listener, *, number: int, count: int, bits: int) -> Process:
             name=listener.name if count == 1 else f"{listener.name}-{number}",
             listener=listener.name,
             protocol=listener.protocol,
-            port=listener.port if number == 1 else FIRST_INNER_PORT + listener.port % INNER_PORTS + number,
+            port=inner_port(listener.port, number),
             public_port=listener.port,
             network=network,
             network6=_slice6(listener.network6, bits=bits, index=number - 1),

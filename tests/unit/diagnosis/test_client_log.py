@@ -11,7 +11,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.cl
 
 LOG = """2026-11-23 18:00:00 us=1 OpenVPN 2.6.14 x86_64-pc-linux-gnu
 2026-11-23 18:00:01 us=2 PUSH: Received control message: 'PUSH_REPLY,redirect-gateway def1 ipv6,\
-dhcp-option DNS 10.91.0.1,dns server 0 address fd91::1,block-outside-dns,\
+dhcp-option DNS 10.91.0.1,dns server 0 address fd91::1,block-outside-dns,route-gateway 10.91.8.1,\
 ifconfig 10.91.0.2 255.255.255.0,auth-token SESS_ID_secret,tun-mtu 1400,\
 compress lz4-v2,cipher AES-256-GCM'
 2026-11-23 18:00:01 us=3 Data Channel: cipher 'AES-256-GCM', peer-id: 0, compression: 'lz4v2'
@@ -45,6 +45,15 @@ def test_what_is_agreed_and_pushed() -> None:
     assert (state.cipher, state.compression, state.resolvers) == ("AES-256-GCM", "lz4v2", ("10.91.0.1", "fd91::1"))
     assert {"redirect-gateway def1 ipv6", "block-outside-dns"} <= set(state.pushed)
     assert "secret" not in repr(state)
+    assert (state.gateway, state.answered) == ("10.91.8.1", True)
+
+
+def test_that_the_port_answered_is_known_before_anything_is_agreed() -> None:
+    asked = "2026-11-23 18:00:00 UDPv4 link remote: [AF_INET]192.0.2.1:1194\n"
+    came = "2026-11-23 18:00:01 TLS: Initial packet from [AF_INET]192.0.2.1:1194, sid=0a1b2c3d 4e5f6071\n"
+    assert not parse_client_log(asked).answered
+    late = parse_client_log(asked + came)
+    assert (late.answered, late.connected, late.gateway) == (True, False, "")
 
 
 def test_lines_of_2_4() -> None:

@@ -10,7 +10,10 @@ import pytest
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.listener_processes import (
     ListenerProcess,
     TunnelAddress,
+    public_port,
 )
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.probe_settings import WindowTunnel
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.probe_tunnel import process_that_took
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window_rules import render_rules
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window_servers import require_programs
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window_settings import (
@@ -96,3 +99,19 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StateError, match="Install the package 'iperf3'"):
         require_programs()
+
+
+def process(name: str, port: int) -> ListenerProcess:
+    options = {"port": str(port), "proto": "udp"}
+    return ListenerProcess(name, Program(port, Path(f"/etc/openvpn/server/{name}.conf")), options)
+
+
+def test_the_processes_of_one_listener_have_the_port_of_the_first() -> None:
+    several = [process("udp-2", 21196), process("udp-1", 1194), process("udp-9", 5000), process("other-2", 21196)]
+    assert [public_port(one, several) for one in several] == [1194, 1194, 5000, 21196]
+
+
+def test_the_process_that_took_the_connection_is_measured() -> None:
+    first, second = (WindowTunnel(f"udp-{part}", "udp", 1194, f"10.91.{8 * part - 8}.1", 5201) for part in (1, 2))
+    assert process_that_took("10.91.8.1", first, [first, second]) is second
+    assert process_that_took("", first, [first, second]) is first
