@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.text import shown
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.commands import run_command
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional, write_atomic
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.python_folder import write_python_file
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.units import show_units
 
@@ -113,43 +114,36 @@ class WindowUnit:
         :param programs: The Python files that it runs from, by path.
         :raises CollectionError: it could not be opened, and is not.
         """
-        self.clear()
-        self._write(settings, programs)
-        run_command(render_call(self.files, settings), timeout_seconds=START_SECONDS)
-        deadline = time.monotonic() + OPEN_SECONDS
-        while time.monotonic() < deadline:
-            told = read_json(self.files.ready)
-            if told is not None:
-                return told
-            if self.find() is None:
-                break
-            time.sleep(0.1)
-        problem = (read_optional(self.files.problem) or b"").decode("utf-8", "replace").strip()
-        self.stop()
-        self.clear()
-        if not problem:
-            raise DeadlineError(
-                f"The measuring window did not open within {OPEN_SECONDS:g} s.",
-                remedy=f"Look at 'journalctl -u {UNIT}'.",
-            )
-        raise StateError(f"The measuring window could not be opened: {problem}")
+        with self._alone():
+            # Somebody else may have been quicker.
+            self.require_closed()
+            self.clear()
+            try:
+                self._write(settings, programs)
+                run_command(render_call(self.files, settings), timeout_seconds=START_SECONDS)
+                return self._wait_until_open()
+            except BaseException:
+                self.stop()
+                self.clear()
+                raise
 
     def close(self) -> dict[str, Any] | None:
         """Close it, if it is open, and take all of its files away; returns what it saw.
 
         :raises PartialError: something that it changed could not be taken back.
         """
-        self.stop()
-        seen = read_json(self.files.result)
-        left = undo(self.files)
-        if left:
-            raise PartialError(
-                f"The measuring window is closed, but not all is as before. {' '.join(left)}",
-                results={"seen": seen},
-                remedy="Mend that and run this again.",
-            )
-        self.clear()
-        return seen
+        with self._alone(wait_seconds=START_SECONDS + OPEN_SECONDS):
+            self.stop()
+            seen = read_json(self.files.result)
+            left = undo(self.files)
+            if left:
+                raise PartialError(
+                    f"The measuring window is closed, but not all is as before. {' '.join(left)}",
+                    results={"seen": seen},
+                    remedy="Mend that and run this again.",
+                )
+            self.clear()
+            return seen
 
     def stop(self) -> None:
         """End the unit, and wait for what it does in the end.
@@ -170,10 +164,37 @@ class WindowUnit:
         with suppress(FileNotFoundError):
             shutil.rmtree(self.files.folder)
 
+    @contextmanager
+    def _alone(self, *, wait_seconds: float = 0.0) -> Iterator[None]:
+        """Two runs at once would take each other's files away."""
+        folder = self.files.folder.parent
+        try:
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+        what = "The opening of a measuring window"
+        with exclusive_lock(folder / f"{self.files.folder.name}.lock", wait_seconds=wait_seconds, what=what):
+            yield
+
+    def _wait_until_open(self) -> dict[str, Any]:
+        deadline = time.monotonic() + OPEN_SECONDS
+        why = f"within {OPEN_SECONDS:g} s"
+        while time.monotonic() < deadline:
+            told = read_json(self.files.ready)
+            if told is not None:
+                return told
+            if self.find() is None:
+                why = "but ended at once"
+                break
+            time.sleep(0.1)
+        problem = (read_optional(self.files.problem) or b"").decode("utf-8", "replace").strip()
+        if problem:
+            raise StateError(f"The measuring window could not be opened: {problem}")
+        raise DeadlineError(f"The measuring window did not open {why}.", remedy=f"Look at 'journalctl -u {UNIT}'.")
+
     def _write(self, settings: WindowSettings, programs: Mapping[str, PythonFile]) -> None:
         folder = self.files.folder
         try:
-            folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             folder.mkdir(mode=FOLDER_MODE)
             folder.chmod(FOLDER_MODE)
         except OSError as error:
@@ -218,11 +239,12 @@ def describe_open(state: Mapping[str, Any]) -> str:
 
 def describe_plan(settings: WindowSettings) -> list[str]:
     """What would be opened, a sentence each."""
-    outside = " and ".join(map(str, settings.outside_ports))
-    reached = f"iperf3 on port {outside} and a responder on port {settings.responder_port}, TCP and UDP"
+    outside, responder = " and ".join(map(str, settings.outside_ports)), settings.responder_port
+    reached = f"iperf3 on port {outside} and a responder on port {responder}, TCP and UDP"
+    probes = ", ".join(settings.probes)
     return [
-        f"For {settings.seconds:g} s at most {', '.join(settings.probes)} can reach {reached}; nobody else can.",
-        f"Inside its tunnels the gateway answers on port {settings.outside_ports[0]} and {settings.responder_port}.",
+        f"For {settings.seconds:g} s at most {probes} can reach {reached}; nobody else outside can.",
+        f"Inside its tunnels it answers whoever is connected on port {settings.outside_ports[0]} and {responder}.",
         f"OpenVPN logs at verbosity {settings.verbosity} meanwhile.",
         "All of it is taken back at the end, also when the window is killed.",
     ]
