@@ -20,6 +20,8 @@ description:
     in C(/run/privatespace/diagnosis) and goes with it, so that nothing stays on the gateway, and one that this
     collection has not set up is measured like any other.
   - Firewalls of others are not touched. Where one of them may be in the way, RV(window.unmeasured) names it.
+  - Whoever is connected to the gateway reaches C(iperf3) and the responder inside of the tunnels, too, as long as the
+    window is open. Which address a probe will have there is not known before.
   - A gateway has one window at a time; a second one is refused.
 author:
   - Private Space Gateway contributors (@privatespace)
@@ -43,12 +45,13 @@ options:
   ports:
     description:
       - For C(iperf3) outside of the tunnels, TCP and UDP. Inside of them it is the first one.
+      - Nobody may have them, since all others are kept away from them meanwhile; a port that is taken is refused.
       - With two of them, a limit on UDP that holds for one port only is found, too.
     type: list
     elements: int
     default: [5201, 5203]
   responder_port:
-    description: For the responder, TCP and UDP.
+    description: For the responder, TCP and UDP; free as well.
     type: int
     default: 5202
   seconds:
@@ -222,6 +225,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent import window
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.python_files import loaded_files
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window_servers import require_free_ports
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window_settings import (
     OUTSIDE_PORTS,
     RESPONDER_PORT,
@@ -259,6 +263,7 @@ def plan_open(unit: WindowUnit, settings: WindowSettings) -> Change[str]:
     """Refuse what could not be opened, and say what will be."""
     unit.require_host()
     unit.require_closed()
+    require_free_ports(settings.ports)
     messages = describe_plan(settings)
     after = {"window": "open", "probes": list(settings.probes)}
     return Change(CLOSED, after, ("open",), {"window": None, "seen": None, "messages": messages})

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.listener_processes import read_text
@@ -40,6 +42,46 @@ def require_programs() -> None:
                 f"The program '{program}' is not installed on this gateway, and a measuring window needs it.",
                 remedy=f"Install the package '{package}'.",
             )
+
+
+def require_free_ports(ports: Sequence[int], *, patience_seconds: float = 0.0) -> None:
+    """Refuse ports that somebody has, on any address: while a window is open they are closed to its clients.
+
+    :param patience_seconds: For the end of what is ending.
+    :raises StateError: naming the port.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        taken = [name for port in ports for name in _taken(port)]
+        if not taken:
+            return
+        if time.monotonic() >= deadline:
+            raise StateError(
+                f"On this gateway somebody has {', '.join(taken)}, and a measuring window would take that away.",
+                remedy="Give the window other ports, or end what has it: 'ss -lntup' names it.",
+            )
+        time.sleep(0.05)
+
+
+def _taken(port: int) -> Iterator[str]:
+    for kind, name in ((socket.SOCK_STREAM, "TCP"), (socket.SOCK_DGRAM, "UDP")):
+        if not all(_is_free(family, kind, port) for family in (socket.AF_INET, socket.AF_INET6)):
+            yield f"the port {port} ({name})"
+
+
+def _is_free(family: socket.AddressFamily, kind: socket.SocketKind, port: int) -> bool:
+    try:
+        with socket.socket(family, kind) as trial:
+            if family == socket.AF_INET6:
+                trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if kind == socket.SOCK_STREAM:
+                # Connections that have ended are in nobody's way.
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(("", port))
+    except OSError as error:
+        # A kernel without IPv6 has no such port.
+        return error.errno != errno.EADDRINUSE
+    return True
 
 
 @dataclass

@@ -16,6 +16,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.listen
     TunnelAddress,
     find_listeners,
     find_tunnels,
+    public_port,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.log_lines import (
     LogMark,
@@ -27,6 +28,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window_rules import open_rules
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window_servers import (
     TrafficServers,
+    require_free_ports,
     require_programs,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window_settings import (
@@ -37,8 +39,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window
     RULES,
     SERVERS,
     VERBOSITIES,
-    raise_verbosity,
-    read_verbosity,
+    raise_verbosities,
     undo,
     write_json,
 )
@@ -59,6 +60,8 @@ class WindowSession:
 
     def __init__(self, settings: WindowSettings, files: WindowFiles) -> None:
         require_programs()
+        # What a window before this one ran may still be ending.
+        require_free_ports(settings.ports, patience_seconds=PATIENCE_SECONDS)
         self._settings = settings
         self._files = files
         self._started = epoch_seconds()
@@ -175,7 +178,7 @@ class WindowSession:
         return {
             "listener": tunnel.listener.name,
             "transport": tunnel.listener.transport,
-            "port": tunnel.listener.port,
+            "port": public_port(tunnel.listener, self._listeners),
             "tunnel_address": tunnel.address,
             "iperf_port": self._settings.outside_ports[0],
         }
@@ -186,19 +189,14 @@ class WindowSession:
         write_json(self._files.state, self._state)
 
     def _raise_verbosities(self) -> None:
-        before: dict[str, int] = {}
-        for listener in self._listeners:
-            if listener.socket is None:
-                self._unmeasured.append(f"The listener '{listener.name}' has no management socket: {_LESS_LOGGED}")
-                continue
-            try:
-                self._remember(**{VERBOSITIES: {**before, str(listener.socket): read_verbosity(listener.socket)}})
-                level = raise_verbosity(listener.socket, self._settings.verbosity)
-            except CollectionError as error:
-                self._unmeasured.append(f"{error} {_LESS_LOGGED}")
-                level = None
-            before.update({} if level is None else {str(listener.socket): level})
-            self._remember(**{VERBOSITIES: dict(before)})
+        for one in self._listeners:
+            if one.socket is None:
+                self._unmeasured.append(f"The listener '{one.name}' has no management socket: {_LESS_LOGGED}")
+        sockets = {one.name: one.socket for one in self._listeners if one.socket is not None}
+        problems = raise_verbosities(
+            sockets, self._settings.verbosity, remember=lambda before: self._remember(**{VERBOSITIES: dict(before)})
+        )
+        self._unmeasured += [f"{problem} {_LESS_LOGGED}" for problem in problems]
 
     def _count_octets(self) -> dict[str, int]:
         counts = {}

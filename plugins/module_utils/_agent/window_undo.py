@@ -11,8 +11,9 @@ import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.listener_processes import read_text
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window_rules import remove_rules
@@ -25,11 +26,16 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors 
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.processor_readings import (
     parse_start_ticks,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import write_atomic
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import FileError, write_atomic
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import (
+    Management,
+    NotRunningError,
+    open_management,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.programs import PROC
 
 PATIENCE_SECONDS = 5.0
+_T = TypeVar("_T")
 # Names of the fields of the state.
 VERBOSITIES, RULES, SERVERS = "verbosities", "rules", "servers"
 
@@ -63,26 +69,34 @@ def undo(files: WindowFiles) -> tuple[str, ...]:
     return problems
 
 
-def raise_verbosity(socket: Path, level: int) -> int | None:
-    """Have a listener log more; returns how much it logged before, or ``None`` where that was as much already.
+def raise_verbosities(
+    sockets: Mapping[str, Path], level: int, *, remember: Callable[[Mapping[str, int]], None]
+) -> tuple[str, ...]:
+    """Have listeners log more; returns what is wrong with those that do not, a sentence each.
 
-    :raises CollectionError: it does not answer.
+    :param sockets: By name of the listener.
+    :param remember: Writes down how much each logged before, by its socket.
     """
-    with open_management(socket, timeout_seconds=PATIENCE_SECONDS, is_running=lambda _path: False) as management:
-        before = management.verbosity()
-        if before >= level:
-            return None
-        management.set_verbosity(level)
-        return before
+    before: dict[str, int] = {}
+    problems = (_raise_one(socket, level, before, remember) for socket in sockets.values())
+    return tuple(one for one in problems if one)
 
 
-def read_verbosity(socket: Path) -> int:
-    """How much a listener logs.
-
-    :raises CollectionError: it does not answer.
-    """
-    with open_management(socket, timeout_seconds=PATIENCE_SECONDS, is_running=lambda _path: False) as management:
-        return management.verbosity()
+def _raise_one(
+    socket: Path, level: int, before: dict[str, int], remember: Callable[[Mapping[str, int]], None]
+) -> str:  # fmt: skip
+    try:
+        verbosity = _speak(socket, lambda management: management.verbosity())
+        if verbosity < level:
+            # It stays written down whatever comes: one that is slow to answer may do it nevertheless.
+            before[str(socket)] = verbosity
+            remember(before)
+            _speak(socket, lambda management: management.set_verbosity(level))
+    except FileError:
+        raise
+    except CollectionError as error:
+        return str(error)
+    return ""
 
 
 def _lower_again(before: Mapping[str, int], *, level: Any) -> Iterator[str]:
@@ -91,13 +105,19 @@ def _lower_again(before: Mapping[str, int], *, level: Any) -> Iterator[str]:
         if not Path(socket).exists():
             continue
         try:
-            with open_management(
-                Path(socket), timeout_seconds=PATIENCE_SECONDS, is_running=lambda _path: False
-            ) as management:
-                if management.verbosity() == level:
-                    management.set_verbosity(verbosity)
+            if _speak(Path(socket), lambda management: management.verbosity()) == level:
+                _speak(Path(socket), partial(Management.set_verbosity, level=verbosity))
+        except NotRunningError:
+            # It left its socket behind; the next process begins with what its configuration says.
+            continue
         except CollectionError as error:
             yield f"The listener behind {socket} still logs at verbosity {level}: {error}"
+
+
+def _speak(socket: Path, words: Callable[[Management], _T]) -> _T:
+    """One question at a time: a removal that waits for the same socket comes between two of them."""
+    with open_management(socket, timeout_seconds=PATIENCE_SECONDS, is_running=lambda _path: False) as management:
+        return words(management)
 
 
 def _end_servers(servers: Any) -> Iterator[str]:

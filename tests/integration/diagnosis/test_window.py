@@ -229,10 +229,17 @@ class TestRefused:
 
     def test_a_port_that_somebody_has(self, window: Window, vpn: Vpn) -> None:
         rules = ruleset(vpn)
-        code = "import socket, sys; s = socket.create_server(('10.77.0.1', 5203)); print(flush=True); sys.stdin.read()"
-        with held(vpn, code), pytest.raises(AssertionError, match=r"port 5203 of 10\.77\.0\.1"):
+        code = "import socket, sys; s = socket.create_server(('127.0.0.1', 5203)); print(flush=True); sys.stdin.read()"
+        with held(vpn, code), pytest.raises(AssertionError, match=r"somebody has the port 5203 \(TCP\)"):
             window.open()
         assert "ss -lntup" in (window.folder / "problem.txt").read_text()
+        require_nothing_left(window, rules)
+
+    @pytest.mark.parametrize(("port", "name"), [(1194, "UDP"), (443, "TCP")])
+    def test_a_port_on_which_clients_connect(self, window: Window, vpn: Vpn, port: int, name: str) -> None:
+        rules = ruleset(vpn)
+        with pytest.raises(AssertionError, match=rf"somebody has the port {port} \({name}\)"):
+            window.open(outside_ports=[5201, port])
         require_nothing_left(window, rules)
 
     def test_a_foreign_firewall_is_named_and_left_alone(self, window: Window, vpn: Vpn) -> None:
