@@ -41,6 +41,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.python_
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.units import show_units
 
 UNIT = "privatespace-diagnosis.service"
+# Beside what a window has, which goes with it.
+LOCK = Path("/run/privatespace-window.lock")
 PYTHON = "/usr/bin/python3"
 START_SECONDS, OPEN_SECONDS, STOP_SECONDS = 30.0, 30.0, 90.0
 FOLDER_MODE = 0o700
@@ -167,13 +169,7 @@ class WindowUnit:
     @contextmanager
     def _alone(self, *, wait_seconds: float = 0.0) -> Iterator[None]:
         """Two runs at once would take each other's files away."""
-        folder = self.files.folder.parent
-        try:
-            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StateError(f"Cannot make the folder {folder}: {error.strerror}.") from error
-        what = "The opening of a measuring window"
-        with exclusive_lock(folder / f"{self.files.folder.name}.lock", wait_seconds=wait_seconds, what=what):
+        with exclusive_lock(LOCK, wait_seconds=wait_seconds, what="The opening of a measuring window"):
             yield
 
     def _wait_until_open(self) -> dict[str, Any]:
@@ -195,6 +191,7 @@ class WindowUnit:
     def _write(self, settings: WindowSettings, programs: Mapping[str, PythonFile]) -> None:
         folder = self.files.folder
         try:
+            folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             folder.mkdir(mode=FOLDER_MODE)
             folder.chmod(FOLDER_MODE)
         except OSError as error:
