@@ -87,7 +87,7 @@ options:
     description:
       - The path of a profile on this host, for a device of its own. A device that is connected with the same profile
         would be disconnected, unless the gateway allows that.
-      - Without it nothing is measured inside a tunnel.
+      - Without it, or where there is no such file, nothing is measured inside a tunnel.
     type: path
   probe:
     description: This host's name, for the report; without it the name that it has.

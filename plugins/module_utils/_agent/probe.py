@@ -36,6 +36,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.probe_
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.version import VERSION
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.budget import RESERVED_BYTES, Spent
+from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.iperf3 import Transfer
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.path import (
     DIRECTIONS,
     DOWN,
@@ -87,7 +88,8 @@ def measure(settings: ProbeSettings, *, lock: FilePath = LOCK) -> Path:
     """
     if os.geteuid() != 0:
         raise StateError("A measurement needs root.", remedy="Run the task with 'become: true'.")
-    profile = load_profile(settings.profile) if settings.profile else ""
+    # A probe without one measures outside the tunnel, and says so.
+    profile = load_profile(settings.profile) if settings.profile and settings.profile.exists() else ""
     begin = time.monotonic()
     alone = exclusive_lock(lock, wait_seconds=0, what="The measuring from this host")
     with alone, ended_by_signals(), ended_children(begin + settings.limits.seconds) as children:
@@ -144,7 +146,8 @@ class _Measurement:
         )  # fmt: skip
 
     def _tunnels(self, profile: str) -> list[ProbeTunnel]:
-        why = why_no_tunnel() if profile else "Nothing was measured inside a tunnel: no 'profile' was given."
+        given = f"there is no profile {self.settings.profile}" if self.settings.profile else "no 'profile' was given"
+        why = why_no_tunnel() if profile else f"Nothing was measured inside a tunnel: {given}."
         if why:
             self._leave_out(why)
             return []
@@ -263,7 +266,7 @@ class _Measurement:
             before, overflows = look.core_seconds(), look.overflowed_datagrams()
             transfer = traffic.send(order)
             self.seen.busy.append(look.busiest_core(before, look.core_seconds()))
-            self.spent = self.spent.plus(order, transfer.sent, transfer.resent)
+            self.spent = self.spent.plus(order, *_reported(transfer))
             segments.append(_without_own_loss(transfer.segment, look.overflowed_datagrams() - overflows))
         self.spent = replace(self.spent, down=self.spent.down + RESERVED_BYTES, up=self.spent.up + RESERVED_BYTES)
         self.seen.more["ceiling"] = pair_ceiling(self.settings.limits, known, segments)
@@ -289,6 +292,13 @@ class _Measurement:
     def _leave_out(self, sentence: str) -> None:
         if sentence not in self.seen.unmeasured:
             self.seen.unmeasured.append(sentence)
+
+
+def _reported(transfer: Transfer) -> tuple[float | None, int]:
+    """What was sent and sent again. The gateway says so of its own side: not less than what arrived here counts."""
+    segment = transfer.segment
+    arrived = segment.delivered * segment.seconds / 8
+    return None if transfer.sent is None else max(arrived, float(transfer.sent)), max(0, transfer.resent)
 
 
 def _without_own_loss(segment: Segment, overflows: int) -> Segment:

@@ -145,5 +145,17 @@ def test_check_mode_sends_nothing_and_says_what_would_be_sent(run_module: RunMod
     assert "at most 100 MB from alice to g1 at 192.0.2.1" in plan
     assert "by UDP" in plan
     assert TOKEN not in result.output
-    failed = run_module("network_probe", arguments, fails=True)
-    assert "The profile /nonexistent cannot be read" in failed.message
+
+
+def test_a_profile_that_cannot_be_read_is_named(run_module: RunModule) -> None:
+    window = {"token": TOKEN, "address": "192.0.2.1", "outside_ports": [5201], "responder_port": 5202}
+    failed = run_module("network_probe", {"gateway": "g1", "window": window, "profile": "/root"}, fails=True)
+    assert "The profile /root cannot be read: Is a directory" in failed.message
+
+
+def test_a_probe_without_the_profile_measures_outside() -> None:
+    with measured_path() as way:
+        path = way.measure(profile="/nonexistent", seconds=15.0, megabytes=10.0)
+    assert "Nothing was measured inside a tunnel: there is no profile /nonexistent." in path.unmeasured
+    assert path.tunnels == ()
+    assert {one.place for one in path.segments} == {"outside"}
