@@ -47,14 +47,16 @@ def limit_of(listener: Listener) -> float:
 
 
 def load_during(samples: Iterable[Sample], path: Path, segments: Sequence[Segment]) -> Load | None:
-    """The load while segments were sent; the busiest quarter of all where the clocks cannot be compared."""
+    """The load while segments were sent; the busiest quarter of all where the clocks cannot be compared.
+
+    ``None`` where nobody watched meanwhile: another time, or another probe, says nothing of these segments.
+    """
     every = [one for one in samples if usable(one.cpu) and usable(one.seconds)]
     if path.clock_offset is not None:
         start = path.started - path.clock_offset
         spans = [_span(start, one) for one in segments]
         within = [one for one in every if any(begin <= one.at - one.seconds / 2 <= end for begin, end in spans)]
-        if len(within) >= _FEWEST_SAMPLES:
-            return average(within)
+        return average(within) if len(within) >= _FEWEST_SAMPLES else None
     busiest = sorted(every, key=lambda one: one.cpu + (one.throttled or 0.0), reverse=True)
     return average(busiest[: max(len(busiest) // 4, _FEWEST_SAMPLES)]) if len(busiest) >= _FEWEST_SAMPLES else None
 

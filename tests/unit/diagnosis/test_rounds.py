@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent.probe_traffic import time_before
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.budget import (
     END_SECONDS,
@@ -179,3 +180,10 @@ def test_the_plan_is_told_in_sentences() -> None:
 def test_limits_that_make_no_sense_are_refused(limits: tuple[float, float], named: str) -> None:
     with pytest.raises(InputError, match=named):
         Limits(*limits)
+
+
+@pytest.mark.parametrize(("elapsed", "measured"), [(1.107, 0.079), (1.305, 0.221), (1.739, 0.529), (2.473, 1.028)])
+def test_the_moment_of_the_traffic_is_known_on_a_long_path(elapsed: float, measured: float) -> None:
+    """Round trips of 10, 40, 100 and 200 ms; what the gateway saw is looked for by this moment."""
+    assert time_before(elapsed, 1) == pytest.approx(measured, abs=0.04)
+    assert time_before(0.9, 1) == 0
