@@ -17,7 +17,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.probe_
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.probe_settings import Window
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.mtr import parse_mtr, parse_traceroute
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.path import TCP, UDP, Hop, Lookup, Reach
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import ANSWERS, Question
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import Question, is_response
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.resolver_query import ask_server
 
 ANSWER_SECONDS = 1.0
@@ -114,7 +114,7 @@ def look_up(resolver: str, names: Sequence[str], *, place: str, source: str) -> 
         outcome = ask_server(resolver, question=question, timeout_seconds=_LOOKUP_SECONDS)
         seconds = time.monotonic() - begin
         # A refusal is an answer, too: somebody is there.
-        answered = outcome in ANSWERS or outcome.isupper()
+        answered = is_response(outcome)
         found.append(Lookup(resolver, place, source, name, answered, round(seconds, 4) if answered else None, outcome))
         if not answered:
             break

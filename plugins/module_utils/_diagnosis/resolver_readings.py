@@ -92,9 +92,17 @@ def _name_servers(text: str) -> list[str]:
 
 
 def _dnsmasq_servers(text: str) -> list[str]:
-    """Of lines like ``server=9.9.9.9``, ``server=/example.net/10.0.0.1#5353`` or ``server=fd00::1@eth0``."""
-    found = re.findall(r"^[ \t]*server[ \t]*=[ \t]*(?:/[^\s]{0,255}/)?([^#@/\s]{2,80})", text, re.MULTILINE)
-    return [address for address in _addresses(found) if not _is_loopback(address)]
+    """Of lines like ``server=9.9.9.9``, ``server=/example.net/10.0.0.1`` or ``server=fd00::1@eth0``.
+
+    Those with a port of their own, ``server=10.0.0.1#5353``, are left out: at the usual one nobody has to answer.
+    """
+    found = re.findall(
+        r"^[ \t]*server[ \t]*=[ \t]*(?:/[^\s]{0,255}/)?([^#@/\s]{2,80})(?:@[^#\s]{0,80})?(?:#(\d{1,5}))?",
+        text,
+        re.MULTILINE,
+    )
+    words = [address for address, port in found if port in ("", "53")]
+    return [address for address in _addresses(words) if not _is_loopback(address)]
 
 
 def _addresses(words: Iterable[str]) -> list[str]:

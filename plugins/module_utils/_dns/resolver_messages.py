@@ -13,8 +13,14 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.hostname
 # NXDOMAIN is an answer, too: somebody is there who knows.
 ANSWERS = frozenset({"NOERROR", "NXDOMAIN"})
 _CODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+_OTHER_CODE = "the code"
 _NS, _A = 2, 1
 _RECURSION_DESIRED, _RESPONSE, _CODE_BITS = 0x0100, 0x8000, 0x000F
+
+
+def is_response(outcome: str) -> bool:
+    """Whether an outcome is that of a server that said something, be it a refusal."""
+    return outcome in _CODES.values() or outcome.startswith(_OTHER_CODE)
 
 
 @dataclass(frozen=True)
@@ -44,4 +50,4 @@ class Question:
         if number != self.identifier or not flags & _RESPONSE:
             return ""
         code = flags & _CODE_BITS
-        return _CODES.get(code, f"the code {code}")
+        return _CODES.get(code, f"{_OTHER_CODE} {code}")

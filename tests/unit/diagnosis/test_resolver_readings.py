@@ -57,7 +57,10 @@ def test_behind_resolved_are_those_whom_it_asks() -> None:
 
 def test_behind_dnsmasq_are_its_servers() -> None:
     path = "/etc/privatespace/dnsmasq.conf"
-    text = "no-resolv\nserver=9.9.9.9\nserver=/example.net/10.1.1.1#5353\nserver=127.0.0.1#5300\nserver=fd00::1@eth0\n"
+    text = (
+        "no-resolv\nserver=9.9.9.9#53\nserver=/example.net/10.1.1.1\nserver=10.1.1.2#5353\nserver=127.0.0.1#5300\n"
+        "server=fd00::1@eth0\n"
+    )
     assert sources(NamingFiles("nameserver 127.0.0.1\n", dnsmasq={path: text})) == [
         ("127.0.0.1", "dnsmasq", "/etc/resolv.conf"),
         ("9.9.9.9", "static", path),

@@ -14,7 +14,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver
     Listening,
     parse_listening,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import Question
+from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_messages import Question, is_response
 from ansible_collections.privatespace.gateway.plugins.module_utils._dns.resolver_plan import (
     Memory,
     Step,
@@ -257,3 +257,13 @@ def test_who_is_to_blame_is_told() -> None:
 def test_a_domain_that_would_be_a_line_of_its_own_is_refused() -> None:
     with pytest.raises(InputError, match="control character"):
         render_resolv_conf(["corp.example\nnameserver 203.0.113.66"])
+
+
+@pytest.mark.parametrize("outcome", ["NOERROR", "NXDOMAIN", "REFUSED", "the code 9"])
+def test_a_refusal_is_a_response(outcome: str) -> None:
+    assert is_response(outcome)
+
+
+@pytest.mark.parametrize("outcome", ["", "no answer", "Network is unreachable"])
+def test_silence_is_none(outcome: str) -> None:
+    assert not is_response(outcome)
