@@ -20,8 +20,14 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.listen
     ListenerProcess,
     in_this_network,
     read_quota,
+    read_text,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError
+from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.configuration_readings import (
+    parse_options,
+    port_of,
+    transport_of,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.gateway import ForeignConfig, Listener
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.files import read_optional
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.links import kernel_modules, link_kinds
@@ -35,8 +41,15 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.list
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.processes import running_processes
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.programs import running_programs
-from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import SILENT, take_snapshot
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.programs import (
+    resolve_folder,
+    running_programs,
+)
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import (
+    NOT_RUNNING,
+    SILENT,
+    take_snapshot,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.server_config import MARKER
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.units import PROPERTIES, parse_units
 
@@ -110,6 +123,41 @@ def _listener(one: ListenerProcess, said: Mapping[str, Any] | None) -> Listener:
         quota=read_quota(one.pid),
         sessions=facts.get("sessions", 0),
         tcp_sessions=read_tcp_sessions(one.port) if one.transport == "tcp" else (),
+        unit=one.program.unit,
+    )
+
+
+def look_at_stopped_listeners(
+    found: Sequence[ListenerProcess], *, folders: Sequence[Path] = CONFIG_FOLDERS
+) -> tuple[Listener, ...]:
+    """Listeners of ours that are to run from the start of the system on, and do not run."""
+    running = {one.program.config for one in found}
+    texts = {path: read_text(path) for folder in folders for path in sorted(folder.glob("*.conf"))}
+    ours = {
+        f"openvpn-server@{path.stem}.service": path
+        for path, text in texts.items()
+        if text.startswith(_MANAGED) and resolve_folder(path) not in running
+    }
+    try:
+        units = parse_units(list(ours), show_units(list(ours), PROPERTIES)) if ours else {}
+    except CollectionError:
+        return ()
+    return tuple(
+        _stopped(path, texts[path], name) for name, path in ours.items() if name in units and units[name].enabled
+    )
+
+
+def _stopped(path: Path, text: str, unit: str) -> Listener:
+    options = parse_options(text)
+    return Listener(
+        name=path.stem,
+        transport=transport_of(options),
+        port=port_of(options),
+        state=NOT_RUNNING,
+        config=str(path),
+        config_written_at=_written_at(path),
+        options=options,
+        unit=unit,
     )
 
 

@@ -19,6 +19,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.gatewa
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.gateway_listeners import (
     look_at_foreign_configs,
     look_at_listeners,
+    look_at_stopped_listeners,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._agent.gateway_machine import (
     look_at_clock,
@@ -62,6 +63,7 @@ def look(settings: LookSettings) -> Gateway:
     machine, unknown_machine = look_at_machine()
     clock, unknown_clock = look_at_clock()
     listeners, unknown_listeners = look_at_listeners(found)
+    listeners += look_at_stopped_listeners(found, folders=settings.folders)
     foreign, unknown_foreign = look_at_foreign_configs(found, folders=settings.folders)
     expiries, unknown_expiries = look_at_expiries(found, acme_state=settings.acme_state)
     resolvers, unknown_resolvers = look_at_resolvers()

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.findings import Remedy
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.gateway import Gateway, Listener
+from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.verdict_context import unit_of
 
 # Options of a listener that only its own entry in openvpn_listeners could have brought, and that cannot be read back.
 _NOT_READ_BACK = ("server-ipv6", "ifconfig-ipv6", "ifconfig-ipv6-pool")
@@ -39,7 +40,7 @@ def remedies(
 
 
 def _lift_quota(listener: Listener) -> Remedy:
-    unit = f"openvpn-server@{listener.name}.service"
+    unit = unit_of(listener)
     return Remedy(
         f"Take the quota of '{listener.name}' away, on the gateway. Where that changes nothing, the container or the"
         " slice around it has the limit.",

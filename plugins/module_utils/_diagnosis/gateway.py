@@ -67,6 +67,7 @@ class Listener:
     :param dco: ``active``, ``possible``, ``unavailable`` or ``unknown``; see ``_openvpn.offload``.
     :param quota: Cores that its control group may use, ``None`` without a limit.
     :param octets: Bytes received and sent by this process during the window, as its management interface counts.
+    :param unit: Of systemd, empty where it was started otherwise.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Listener:
     tcp_sessions: tuple[TcpSession, ...] = ()
     octets: int = 0
     cpu_seconds: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True)

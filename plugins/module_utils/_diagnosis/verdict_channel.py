@@ -25,7 +25,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.fi
     Remedy,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.gateway import Listener, Observations
-from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.verdict_context import Found, known
+from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.verdict_context import (
+    Found,
+    known,
+    unit_of,
+)
 
 # Framing alone packs nothing.
 _FRAMING = ("", "no", "none", "off", "stub", "stub-v2", "migrate")
@@ -91,7 +95,7 @@ def find_offload(observations: Observations, found: Found) -> Iterator[Finding]:
     if any(_PACKING.search(one.dco_reason) for one in idle):
         text = "Take the framing of compression out of the configuration. This restarts the listeners."
         remedies.append(Remedy(text, "openvpn_compression", "none"))
-    units = " ".join(f"openvpn-server@{one.name}.service" for one in idle)
+    units = " ".join(unit_of(one) for one in idle)
     text = (
         "Take the option that the evidence names out of the configuration, if it names one, and restart the listeners"
         " on the gateway; their users connect again."

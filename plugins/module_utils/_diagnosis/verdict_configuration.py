@@ -25,7 +25,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.ga
     Listener,
     Observations,
 )
-from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.verdict_context import Found
+from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.verdict_context import Found, unit_of
 
 
 def find_stale_configurations(observations: Observations, _found: Found) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def find_newer_configurations(observations: Observations, _found: Found) -> Iter
     if not stale:
         return
     names = wording.listed([f"'{one.name}'" for one in stale])
-    units = " ".join(f"openvpn-server@{one.name}.service" for one in stale)
+    units = " ".join(unit_of(one) for one in stale)
     yield Finding(
         cause=CONFIG_NEWER,
         weight=FAULT,

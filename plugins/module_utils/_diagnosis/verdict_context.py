@@ -43,6 +43,11 @@ def whereto(direction: str) -> str:
     return "from the gateway to the probe" if direction == DOWN else "from the probe to the gateway"
 
 
+def unit_of(listener: Listener) -> str:
+    """The unit of systemd that runs a listener; without one, that which would run a configuration of this name."""
+    return listener.unit or f"openvpn-server@{listener.name}.service"
+
+
 def listeners_of(gateway: Gateway, place: str) -> list[Listener]:
     """The processes that may serve the tunnel of a place."""
     return [one for one in gateway.listeners if one.transport == TRANSPORT_OF.get(place)]

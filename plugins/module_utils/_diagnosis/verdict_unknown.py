@@ -56,6 +56,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.ve
     Found,
     known,
     logs_of,
+    unit_of,
     whereto,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.verdict_udp_block import is_running
@@ -75,8 +76,12 @@ def find_unknown(observations: Observations, found: Found) -> Iterator[Finding]:
         if not is_running(listener):
             title = f"Nothing can be told about the listener '{listener.name}': it does not run"
             lines = (f"The state of '{listener.name}' is '{listener.state}'.",)
-            remedy = Remedy("Look why, on the gateway.", command=f"systemctl status openvpn-server@{listener.name}")
+            remedy = Remedy("Look why, on the gateway.", command=f"systemctl status {unit_of(listener)}")
             yield _finding(observations, title, lines, remedy=remedy, certainty=CERTAIN)
+    if not observations.gateway.listeners:
+        title = "Nothing can be told about the VPN itself: no OpenVPN server runs on this gateway"
+        remedy = Remedy("Look why, on the gateway.", command="systemctl status 'openvpn*'")
+        yield _finding(observations, title, (), remedy=remedy, certainty=CERTAIN)
     if not observations.paths:
         title = "Nothing can be told about the way to the gateway: no probe has measured it"
         remedy = Remedy("Put a host that connects as users do into the inventory group 'probes'.")
@@ -84,6 +89,8 @@ def find_unknown(observations: Observations, found: Found) -> Iterator[Finding]:
     for path in observations.paths:
         if not known(found, MTU_BLACK_HOLE, probe=path.probe):
             yield from _outside(observations, path)
+        if observations.gateway.listeners and not path.tunnels:
+            yield _unopened(observations, path)
         yield from _tunnels(observations, path, found)
         yield from _slow(observations, path, found)
 
@@ -126,6 +133,18 @@ def _outside(observations: Observations, path: Path) -> Iterator[Finding]:
         remedy=Remedy("Let the probe reach the measuring port, TCP and UDP, through the provider's firewall."),
         probe=path.probe,
         direction=missing[0] if len(missing) == 1 else "",
+    )
+
+
+def _unopened(observations: Observations, path: Path) -> Finding:
+    """The way was measured, and nothing inside a tunnel."""
+    return _finding(
+        observations,
+        f"How fast the VPN itself is from '{path.probe}' cannot be told: it opened no tunnel",
+        tuple(one for one in path.unmeasured if "tunnel" in one)[:_MOST_LINES],
+        remedy=Remedy("Put the profile of a device of its own on the probe, where diagnosis_profile says."),
+        probe=path.probe,
+        certainty=CERTAIN,
     )
 
 
