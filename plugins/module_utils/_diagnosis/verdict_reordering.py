@@ -5,7 +5,8 @@
 
 Outside, iperf3 counts datagrams that came after a later one. In the tunnel OpenVPN takes those that come too late for
 a replay and drops them, a line for each; how deep they overtake, it says only at verb 4. A depth of a few packets alone
-is ordinary and no finding. Where the window covers it nothing is lost in the tunnel, and TCP inside is slower still.
+is ordinary and no finding, and so are drops of less than one packet in a thousand: among many users somebody's radio
+repeats some. Where the window covers it nothing is lost in the tunnel, and TCP inside is slower still.
 
 Silences: a UDP limit that only tunnels show, slow tunnels without another reason. Not silenced by loss or by a limit:
 a lost packet is never out of order.
@@ -46,6 +47,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.ve
 DISORDERED, NOTICEABLE = 0.01, 0.002
 _FEWEST_DROPPED = 5
 _MANY_DROPPED = 100
+_RARE, _PACKET_BYTES = 0.001, 1000
 _DEFAULT_WINDOW, _LARGEST_WINDOW = 64, 65536
 _OUR_WINDOW = 512
 
@@ -62,11 +64,18 @@ def find_reordering(observations: Observations, _found: Found) -> Iterator[Findi
             certainty = CERTAIN if weight == FAULT else LIKELY
             yield _finding(observations, (weight, certainty), path=path, share=share)
     older = sum(one.count for one in logs_of(observations, "replay_bad_id", window=False))
-    if not found and dropped >= _FEWEST_DROPPED:
+    if not found and dropped >= _FEWEST_DROPPED and not _are_rare(observations):
         certainty = CERTAIN if _depth(observations) is not None else LIKELY
         yield _finding(observations, (FAULT, certainty))
     elif not found and not observations.paths and older >= _MANY_DROPPED:
         yield _finding(observations, (HINT, LIKELY))
+
+
+def _are_rare(observations: Observations) -> bool:
+    """Whether the drops are next to nothing of what the listeners over UDP carried meanwhile, where that is known."""
+    carried = sum(one.octets for one in observations.gateway.listeners if one.transport == UDP)
+    dropped = sum(one.count for one in logs_of(observations, "replay_bad_id"))
+    return carried > 0 and dropped < _RARE * carried / _PACKET_BYTES
 
 
 def _disorder(path: Path) -> float | None:

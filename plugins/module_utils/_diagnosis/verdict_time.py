@@ -42,7 +42,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.ve
 SKEWED, NOTICEABLE = 10.0, 2.0
 _DAY = 86400.0
 _CERTIFICATE_WARNING, _CRL_WARNING = 14 * _DAY, 7 * _DAY
-_LIFE_SHARE = 1 / 3
+# Certificates are renewed when a third of their life is left: what has a quarter left was forgotten.
+_LIFE_SHARE = 1 / 4
 _COMMANDS = {
     "gateway certificate": "ansible-playbook privatespace.gateway.renewal",
     "CRL": "ansible-playbook privatespace.gateway.crl_refresh",
