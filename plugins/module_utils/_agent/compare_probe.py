@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,10 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks i
 
 # The same as that of the measurement for a diagnosis: two at once would measure each other.
 LOCK = Path("/run/privatespace-probe.lock")
+# What iperf3 takes as a limit; 0 would be none.
+_LEAST_RATE = 100_000
+# Bytes on the wire by bytes of payload.
+_HEADERS = 1.1
 _GRACE_SECONDS, _BUSY_SECONDS, _INTERVAL_SECONDS = 6.0, 3.0, 0.1
 
 
@@ -110,6 +114,7 @@ class _Comparison:
         self._children = children
         self._begin = time.monotonic()
         self._sent = dict.fromkeys(DIRECTIONS, 0)
+        self._largest = dict.fromkeys(DIRECTIONS, 0)
         self._carried = dict.fromkeys(SIDES, 0)
 
     def run(self) -> dict[str, Any]:
@@ -122,8 +127,8 @@ class _Comparison:
             if not self._may_go_on(schedule, direction):
                 notes.append(f"The limits ended it before pair {pair} of {schedule.pairs} ({direction}).")
                 break
-            for side in sides:
-                segments[side].append(self._send(side, direction, seconds=schedule.seconds, number=pair).segment)
+            for side, segment in self._send_pair(sides, direction, seconds=schedule.seconds, number=pair):
+                segments[side].append(segment)
         return {
             "segments": {side: [to_plain(one) for one in segments[side]] for side in SIDES},
             "schedule": {"pairs": schedule.pairs, "seconds": schedule.seconds},
@@ -133,11 +138,11 @@ class _Comparison:
 
     def _look(self) -> Schedule:
         """A second of each, to see what a segment costs; it is no part of the comparison."""
-        rates, around = {}, 0.0
+        rates: dict[str, float] = {}
+        around = 0.0
         for direction in DIRECTIONS:
-            for side in SIDES:
-                began = time.monotonic()
-                segment = self._send(side, direction, seconds=1, number=0).segment
+            began = time.monotonic()
+            for side, segment in self._send_pair(SIDES, direction, seconds=1, number=0):
                 around = max(around, time.monotonic() - began - 1)
                 if segment.error:
                     raise StateError(
@@ -145,6 +150,7 @@ class _Comparison:
                         remedy="Look at the gateway's firewall, and at what this setting does.",
                     )
                 rates[direction] = max(rates.get(direction, 0.0), segment.delivered)
+                began = time.monotonic()
         limits = self._settings
         return plan_schedule(
             rates, pairs=limits.pairs, seconds=limits.seconds, megabytes=limits.megabytes, around=around,
@@ -152,26 +158,36 @@ class _Comparison:
         )  # fmt: skip
 
     def _may_go_on(self, schedule: Schedule, direction: str) -> bool:
-        """Whether a pair like the largest so far would still be within the limits."""
-        pairs = max(1, len(SIDES) * schedule.pairs)
-        ahead = self._sent[direction] / pairs
-        return (
-            time.monotonic() - self._begin + 2 * schedule.seconds <= self._settings.seconds
-            and self._sent[direction] + ahead <= self._settings.megabytes * 1e6
-        )
+        """Whether a pair as large as the largest so far would still be within the limits."""
+        return time.monotonic() - self._begin + 2 * schedule.seconds <= self._settings.seconds and len(
+            SIDES
+        ) * self._largest[direction] <= self._left(direction)
 
-    def _send(self, side: str, direction: str, *, seconds: int, number: int) -> Transfer:
+    def _left(self, direction: str) -> float:
+        """Bytes of payload that may still be sent."""
+        return self._settings.megabytes * 1e6 / _HEADERS - self._sent[direction]
+
+    def _send_pair(
+        self, sides: Sequence[str], direction: str, *, seconds: int, number: int
+    ) -> Iterator[tuple[str, Segment]]:  # fmt: skip
+        # Where the line has become faster, both together use up what is left, at the same rate, and no more.
+        rate = max(_LEAST_RATE, int(self._left(direction) * 8 / len(SIDES) / seconds))
+        for side in sides:
+            yield side, self._send(side, direction, seconds=seconds, number=number, rate=rate).segment
+
+    def _send(self, side: str, direction: str, *, seconds: int, number: int, rate: int) -> Transfer:
         until = time.monotonic() + _BUSY_SECONDS
         while True:
-            transfer = self._try(side, direction, seconds=seconds, number=number)
-            sent = transfer.sent or 0
+            transfer = self._try(side, direction, seconds=seconds, number=number, rate=rate)
+            sent = max(0, transfer.sent or 0)
             self._sent[direction] += sent
+            self._largest[direction] = max(self._largest[direction], sent)
             self._carried[side] += sent
             if not transfer.busy or time.monotonic() > until:
                 return transfer
             time.sleep(_INTERVAL_SECONDS)
 
-    def _try(self, side: str, direction: str, *, seconds: int, number: int) -> Transfer:
+    def _try(self, side: str, direction: str, *, seconds: int, number: int, rate: int) -> Transfer:
         tunnel = self._settings.tunnels[side]
         planned = Segment(
             round=number, place=tunnel.place, protocol=TCP, direction=direction, purpose=FULL,
@@ -180,7 +196,7 @@ class _Comparison:
         argv = [
             "iperf3", "--json", "--client", tunnel.tunnel_address, "--port", str(tunnel.iperf_port),
             "--time", str(seconds), "--interval", str(_INTERVAL_SECONDS), "--connect-timeout", "3000",
-            "--get-server-output", *(["--reverse"] if direction == DOWN else []),
+            "--bitrate", str(rate), "--get-server-output", *(["--reverse"] if direction == DOWN else []),
         ]  # fmt: skip
         ended = self._children.run(argv, seconds=seconds + _GRACE_SECONDS)
         transfer = read_transfer(ended.output, planned, settle=SETTLE_SHARE * seconds)
