@@ -22,9 +22,12 @@ from typing import Any, Callable
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, StateError
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.compare_plan import FOLDER, SIDES
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.commands import CommandError, run_command
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.locks import exclusive_lock
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.units import show_units, stop_unit
 
 _FOLDER = Path(FOLDER)
+# Two that start at once would end each other.
+LOCK = Path("/run/privatespace-compare.lock")
 TABLE = "privatespace-compare"
 UNIT = "privatespace-compare.service"
 # What the configurations name, as links: the keys stay where they are.
@@ -74,21 +77,28 @@ def start_servers(servers: Sequence[Server], *, material: Path, seconds: int) ->
                 f"The program '{program}' is not installed on this gateway, and a comparison needs it.",
                 remedy=f"Install the package '{package}'.",
             )
-    if _state(UNIT) in _RUNNING:
-        raise StateError("Another comparison runs on this gateway.", remedy=f"Wait for it, or: systemctl stop {UNIT}")
-    stop_servers()
-    try:
-        run_command(holding_command(seconds), timeout_seconds=_SECONDS)
-        write_files(servers, material=material, folder=_FOLDER)
-        run_command(("nft", "--file", "-"), stdin=render_rules(servers).encode(), timeout_seconds=_SECONDS)
-        for server in servers:
-            run_command(openvpn_command(server, seconds), timeout_seconds=_SECONDS)
-            _wait_until(_has_address, server)
-            run_command(traffic_command(server, seconds), timeout_seconds=_SECONDS)
-            _wait_until(_is_listening, server)
-    except BaseException:
+    with exclusive_lock(LOCK, wait_seconds=0, what="The start of a comparison"):
+        if _state(UNIT) in _RUNNING:
+            raise StateError(
+                "Another comparison runs on this gateway.", remedy=f"Wait for it, or: systemctl stop {UNIT}"
+            )
         stop_servers()
-        raise
+        try:
+            _start(servers, material, seconds)
+        except BaseException:
+            stop_servers()
+            raise
+
+
+def _start(servers: Sequence[Server], material: Path, seconds: int) -> None:
+    run_command(holding_command(seconds), timeout_seconds=_SECONDS)
+    write_files(servers, material=material, folder=_FOLDER)
+    run_command(("nft", "--file", "-"), stdin=render_rules(servers).encode(), timeout_seconds=_SECONDS)
+    for server in servers:
+        run_command(openvpn_command(server, seconds), timeout_seconds=_SECONDS)
+        _wait_until(_has_address, server)
+        run_command(traffic_command(server, seconds), timeout_seconds=_SECONDS)
+        _wait_until(_is_listening, server)
 
 
 def stop_servers() -> dict[str, float | None]:
