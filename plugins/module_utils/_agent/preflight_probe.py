@@ -88,11 +88,19 @@ class Asker:
         }
 
     def _hear(self, asking: socket.socket, seconds: float) -> bool:
-        asking.settimeout(seconds)
-        try:
-            return self.answer in asking.recv(2048)
-        except TimeoutError:
-            return False
+        """Whether the answer comes in time; what else may come does not make us ask sooner."""
+        until = time.monotonic() + seconds
+        while True:
+            asking.settimeout(max(0.001, until - time.monotonic()))
+            try:
+                said = asking.recv(2048)
+            except socket.timeout:
+                return False
+            if self.answer in said:
+                return True
+            has_ended = asking.type == socket.SOCK_STREAM and not said
+            if has_ended or time.monotonic() >= until:
+                return False
 
 
 def _ask(protocol: str, port: int, place: str, asker: Asker) -> Attempt:
@@ -101,7 +109,7 @@ def _ask(protocol: str, port: int, place: str, asker: Asker) -> Attempt:
         over.update(asker.over_udp(place, port) if protocol == "udp" else asker.over_tcp(place, port))
     except ConnectionRefusedError:
         over.update(outcome=REFUSED, detail="refused")
-    except TimeoutError:
+    except socket.timeout:
         over.update(outcome=SILENT, detail=f"no answer in {asker.seconds:g} s")
     except PermissionError:
         over.update(outcome=UNREACHABLE, detail="the probe's own firewall forbids it")
