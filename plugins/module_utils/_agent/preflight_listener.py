@@ -33,6 +33,8 @@ GREETING, ANSWER = b"privatespace-preflight 1 ", b"privatespace-preflight 2 "
 MARK_BYTES = 16
 _EVERY_FRAME = 0x0003
 _MOST_NOTED = 200
+# Anybody may connect; whoever says nothing is kept for five seconds.
+_MOST_GREETINGS = 200
 _TCP, _UDP = 6, 17
 
 
@@ -165,6 +167,9 @@ class Listener:
                     ready.sendto(answer_of(self._token, mark), source)
             else:
                 accepted, _source = ready.accept()
+                if len(self._greetings) >= _MOST_GREETINGS:
+                    accepted.close()
+                    return
                 accepted.settimeout(0)
                 self._greetings[accepted] = (port, time.monotonic() + 5)
                 self._selector.register(accepted, selectors.EVENT_READ, (port, accepted))
