@@ -33,6 +33,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.stat
 )
 
 CHUNK_BYTES = 65536
+# OpenVPN's are of some hundred; a program that only looks like one must not fill the memory.
+LONGEST_LINE = 1_000_000
 RETRY_SECONDS = 0.02
 # "kill" splits its argument at a colon, and the line parser gives quotes, spaces and backslashes a meaning.
 _NAME = re.compile(r"[A-Za-z0-9@._-]{1,64}")
@@ -161,6 +163,8 @@ class Management:
         """The next line that is not a notification (those begin with ``>``; the greeting is one of them)."""
         while True:
             while b"\n" not in self._received:
+                if len(self._received) > LONGEST_LINE:
+                    raise ConnectionLostError(f"What answers for the listener '{self._listener}' sends no lines.")
                 self._received += self._receive()
             raw, _newline, self._received = self._received.partition(b"\n")
             line = raw.decode("utf-8", "replace").rstrip("\r")

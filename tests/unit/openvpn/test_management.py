@@ -12,6 +12,7 @@ import pytest
 from unit.openvpn.test_sessions import HEADER, row
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import DeadlineError, InputError
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn import management
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import (
     ConnectionLostError,
     Management,
@@ -194,3 +195,13 @@ def test_a_process_without_its_socket_is_waited_for_and_then_an_error(tmp_path: 
         open_management(tmp_path / "udp.sock", timeout_seconds=0.2, is_running=lambda _path: True),
     ):
         pass
+
+
+def test_an_endless_line_is_not_kept(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(management, "LONGEST_LINE", 1000)
+    _server, path = talk("x" * 5000)
+    with (
+        open_management(path, timeout_seconds=2, is_running=absent) as conversation,
+        pytest.raises(ConnectionLostError, match="sends no lines"),
+    ):
+        conversation.verbosity()
