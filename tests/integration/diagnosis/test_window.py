@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ from integration.diagnosis.windows import (
     wait_until_gone,
 )
 from integration.openvpn.vpn import Client, Vpn, running, wait_for
+
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.management import open_management
+from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.removal import ANSWERED, take_snapshot
 
 TALK = Path(__file__).with_name("responder_client.py")
 SOON = 3
@@ -216,6 +221,35 @@ class TestEnd:
         modes = {path.name: path.stat().st_mode & 0o777 for path in window.folder.iterdir()}
         assert modes["result.json"] == 0o600
         assert modes["lock"] == 0o600
+
+
+class TestRemoval:
+    """A listener speaks to one program at a time; who removes a user does not wait for a window."""
+
+    def test_it_is_instant_while_a_window_opens_runs_and_closes(self, window: Window, vpn: Vpn) -> None:
+        talk = partial(open_management, timeout_seconds=5, is_running=lambda _path: False)
+        sockets = [vpn.folder / f"{name}.sock" for name in ("udp", "tcp")]
+        with ThreadPoolExecutor(1) as pool:
+            lives = pool.submit(lambda: (window.open(), time.sleep(1), window.end()))
+            took = []
+            while not lives.done():
+                begin = time.monotonic()
+                states = take_snapshot(sockets, open_socket=talk)
+                took.append(time.monotonic() - begin)
+                assert [one.state for one in states] == [ANSWERED, ANSWERED]
+        lives.result()
+        assert window.read("result")["complete"] is True
+        assert len(took) > 20
+        assert max(took) < 0.5
+
+    def test_nobody_is_waited_for_who_holds_the_socket(self, window: Window, vpn: Vpn) -> None:
+        with socket.socket(socket.AF_UNIX) as removal:
+            removal.connect(str(vpn.folder / "udp.sock"))
+            removal.recv(4096)
+            told = window.open()
+            assert "did not answer" in told["unmeasured"][0]
+        assert verbosity(vpn, "udp") == "3"
+        assert window.end() == 0
 
 
 class TestRefused:
