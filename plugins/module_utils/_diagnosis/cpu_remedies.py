@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis import wording
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.findings import Remedy
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.gateway import Gateway, Listener
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.verdict_context import unit_of
@@ -21,19 +22,20 @@ _SEVERAL = 2
 
 
 def remedies(
-    gateway: Gateway, by_reason: Mapping[str, Sequence[Listener]], *, wanted: int, stolen: bool
+    gateway: Gateway, by_reason: Mapping[str, Sequence[Listener]], *, wanted: int, rate: float, stolen: bool
 ) -> tuple[Remedy, ...]:
     """The remedies for each of the reasons.
 
     :param by_reason: The processes that ``quota``, ``others`` or ``core`` holds back.
-    :param wanted: How many processes would fill the path. :param stolen: Whether the hypervisor takes the time.
+    :param wanted: How many processes would fill the path. :param rate: What one process brings now, 0 if unknown.
+    :param stolen: Whether the hypervisor takes the time.
     """
     found = [_lift_quota(one) for one in by_reason.get("quota", ())]
     if "others" in by_reason:
         text = "Let OpenVPN run before the other programs of this host, or move those elsewhere."
         found.append(Remedy(text, "openvpn_realtime_scheduling", value=True))
     if by_reason.get("core"):
-        found.extend(_more_processes(gateway, by_reason["core"], wanted))
+        found.extend(_more_processes(gateway, by_reason["core"], (wanted, rate)))
     if stolen:
         found.append(Remedy(_other_machine(gateway)))
     return tuple(found)
@@ -48,17 +50,18 @@ def _lift_quota(listener: Listener) -> Remedy:
     )
 
 
-def _more_processes(gateway: Gateway, busy: Sequence[Listener], wanted: int) -> Iterator[Remedy]:
-    cores = gateway.machine.cores
+def _more_processes(gateway: Gateway, busy: Sequence[Listener], figures: tuple[int, float]) -> Iterator[Remedy]:
+    cores, (wanted, rate) = gateway.machine.cores, figures
     if cores < _SEVERAL:
         yield Remedy(
-            f"This machine has one core. Take one with {wanted} cores and a process for each, or one with a faster"
-            " core, or spread the users over more gateways."
+            f"This {_kind(gateway)} has one core. Take one with {wanted} cores and a process for each"
+            f"{_brings(rate, wanted)}, or one with a faster core, or spread the users over more gateways."
         )
         return
     text = (
-        f"Run one process for each of the {cores} cores: two processes carry about twice as much. This restarts the"
-        " listeners, and gives their clients other addresses in the tunnel."
+        f"Run one process for each of the {cores} cores: two processes carry about twice as much{_brings(rate, cores)}."
+        " This restarts the listeners, and gives their clients other addresses in the tunnel. One user alone is still"
+        " served by one core: only a faster one helps there."
     )
     listeners = _listeners_per_core(gateway, {one.name for one in busy})
     if listeners is not None:
@@ -66,7 +69,19 @@ def _more_processes(gateway: Gateway, busy: Sequence[Listener], wanted: int) -> 
     else:
         yield Remedy(f"{text} Set 'per_core: true' at the listener in openvpn_listeners, unless it is there already.")
     if wanted > cores:
-        yield Remedy(f"To fill this path it takes about {wanted} cores: take a larger machine, or more gateways.")
+        yield Remedy(
+            f"To fill this path it takes about {wanted} cores like these, and this {_kind(gateway)} has {cores}:"
+            f" take a type with more of them or with faster ones{_brings(rate, wanted)}, or more gateways."
+        )
+
+
+def _kind(gateway: Gateway) -> str:
+    return gateway.machine.instance_type or "machine"
+
+
+def _brings(rate: float, processes: int) -> str:
+    """What all users together would have, by what one process brings."""
+    return f" (about {wording.rate(rate * processes)} for all users together)" if rate > 0 else ""
 
 
 def _listeners_per_core(gateway: Gateway, busy: AbstractSet[str]) -> list[dict[str, Any]] | None:

@@ -196,7 +196,8 @@ def _remedies(observations: Observations, bounds: list[Bound], *, stolen: bool) 
         if one.listener not in listeners:
             listeners.append(one.listener)
     wanted = _wanted(bounds) if bounds else 0
-    return remedies(observations.gateway, by_reason, wanted=wanted, stolen=stolen)
+    rate = bounds[0].rate if bounds else 0.0
+    return remedies(observations.gateway, by_reason, wanted=wanted, rate=rate, stolen=stolen)
 
 
 def _title(bounds: list[Bound]) -> str:

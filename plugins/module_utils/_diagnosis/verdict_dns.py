@@ -57,7 +57,8 @@ def find_dhcp_resolver(observations: Observations, _found: Found) -> Iterator[Fi
     names = wording.listed([one.address for one in taken])
     yield Finding(
         cause=RESOLVER_FROM_DHCP,
-        weight=FAULT,
+        # One that answers well limits nothing today; somebody may even want it so.
+        weight=FAULT if any(_is_ill(one) for one in taken) else HINT,
         certainty=CERTAIN,
         title=f"The gateway asks a name server that DHCP gave it: {names}",
         explanation=(

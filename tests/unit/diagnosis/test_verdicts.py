@@ -403,6 +403,15 @@ def test_a_machine_with_one_core_needs_another() -> None:
     assert "This machine has one core" in found.remedies[0].text
 
 
+def test_what_more_cores_would_give_is_said() -> None:
+    machine = Machine(2, instance_type="c7i.large")
+    found = only(observe(World(core=10e6, gateway={"machine": machine})), CPU_BOUND)
+    told = " ".join(one.text for one in found.remedies)
+    assert "this c7i.large has 2" in told
+    assert "for all users together" in told
+    assert "One user alone is still served by one core" in told
+
+
 def test_credits_that_are_spent_are_named() -> None:
     found = only(observe(World(core=100e6, steal=0.4, burstable=True)), CPU_BOUND)
     assert any("t3.small earns credits" in one.text for one in found.evidence)
@@ -465,6 +474,16 @@ def test_drops_by_which_tcp_of_the_probe_finds_its_rate_are_not_held_against_the
 
 
 # Names, time, configuration
+
+
+def test_a_resolver_from_dhcp_that_answers_well_limits_nothing_today() -> None:
+    weights = [
+        only(
+            observe(World(gateway={"resolvers": (replace(DHCP, answered=answered, seconds=0.02),)})), RESOLVER_FROM_DHCP
+        )
+        for answered in (True, False)
+    ]
+    assert [one.weight for one in weights] == [HINT, FAULT]
 
 
 def test_a_dead_resolver_from_dhcp_explains_slow_names() -> None:
