@@ -33,8 +33,8 @@ options:
     default: present
   probes:
     description:
-      - From where probes come outside of the tunnels, as the gateway sees them - addresses, or networks. Behind an
-        address translation that is the address of the translator.
+      - From where probes come outside of the tunnels, as the gateway sees them - addresses, networks, or names that
+        the gateway finds. Behind an address translation that is the address of the translator.
       - Needed with O(state=present).
     type: list
     elements: str
@@ -240,6 +240,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window
     describe_plan,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.change import Change
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.name_lookup import with_addresses
 from ansible_collections.privatespace.gateway.plugins.module_utils._module.run import run
 
 # The program is put on the gateway because it is imported here, with whatever it imports itself.
@@ -251,7 +252,8 @@ def read_settings(parameters: Mapping[str, Any]) -> WindowSettings:
     """What the window is told."""
     return parse_window_settings(
         {
-            **{name: parameters[name] for name in ("probes", "address", "responder_port", "seconds")},
+            **{name: parameters[name] for name in ("address", "responder_port", "seconds")},
+            "probes": with_addresses(parameters["probes"]),
             "token": parameters["token"] or secrets.token_urlsafe(24),
             "outside_ports": parameters["ports"],
             "who": caller(),

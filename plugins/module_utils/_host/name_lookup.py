@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import StateError
 
@@ -23,3 +24,15 @@ def find_address(name: str) -> str:
             f"The probe finds no address for '{name}': {error.strerror or error}.", remedy=remedy
         ) from error
     return str(min(found, key=lambda one: one[0] != socket.AF_INET)[4][0])
+
+
+def with_addresses(hosts: Iterable[str]) -> list[str]:
+    """The same with all addresses of a name in its place; what is an address, a network, or unknown stays as it is."""
+    found: dict[str, None] = {}
+    for host in hosts:
+        try:
+            known = [] if "/" in host else socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            known = []
+        found.update(dict.fromkeys([str(one[4][0]) for one in known] or [host]))
+    return list(found)

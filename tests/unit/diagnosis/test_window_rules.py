@@ -21,6 +21,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window
     parse_window_settings,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import InputError, StateError
+from ansible_collections.privatespace.gateway.plugins.module_utils._host.name_lookup import with_addresses
 from ansible_collections.privatespace.gateway.plugins.module_utils._openvpn.programs import Program
 
 TOKEN = "0123456789abcdef"
@@ -115,3 +116,9 @@ def test_the_process_that_took_the_connection_is_measured() -> None:
     first, second = (WindowTunnel(f"udp-{part}", "udp", 1194, f"10.91.{8 * part - 8}.1", 5201) for part in (1, 2))
     assert process_that_took("10.91.8.1", first, [first, second]) is second
     assert process_that_took("", first, [first, second]) is first
+
+
+def test_a_probe_may_be_given_by_its_name() -> None:
+    assert "127.0.0.1" in with_addresses(["localhost"])
+    kept = ["203.0.113.5", "192.0.2.0/24", "2001:db8::1", "no-such-host.invalid"]
+    assert with_addresses([*kept, "203.0.113.5"]) == kept
