@@ -92,6 +92,11 @@ class WindowSession:
         self._servers.open()
         self._remember(**{SERVERS: self._servers.identities()})
         self._marks = {one.name: mark_log(one.log) for one in self._listeners}
+        self._unmeasured += [
+            f"What the listener '{one.name}' logs meanwhile is not known: there is no journal to read."
+            for one in self._listeners
+            if one.log is None and not self._marks[one.name].cursor
+        ]
         self._raise_verbosities()
         self._octets = self._count_octets()
         self._sampling = Sampling(self._listeners)
