@@ -33,7 +33,8 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.re
 )
 
 SCHEMA, VERSION = "privatespace.gateway.diagnosis", 1
-LEAST_ROUNDS = 3
+# Through a tunnel a measurement goes twice: that takes several reports to compare with, else one is enough.
+LEAST_ROUNDS, FEW_ROUNDS, LEAST_REPORTS = 3, 2, 3
 LEAST_CHANGE = 0.15
 NEAR_CEILING = 0.9
 _DAY = 86400.0
@@ -141,11 +142,16 @@ def compare(rates: Sequence[Rate], gateway: str, history: Sequence[Earlier], now
     for rate in rates:
         points = points_of(rate, gateway, history, now)
         month = [point for point in points if now - _MONTH_FROM * _DAY <= point.made <= now - _MONTH_TO * _DAY]
-        if month:
+        if month and _are_enough(rate, month):
             found.append(_comparison(rate, month, "month"))
-        elif points:
+        elif points and _are_enough(rate, points[-1:]):
             found.append(_comparison(rate, points[-1:], "last"))
     return found
+
+
+def _are_enough(rate: Rate, points: Sequence[Point]) -> bool:
+    rounds = min(len(rate.rates), *(len(point.rate.rates) for point in points))
+    return rounds >= LEAST_ROUNDS or len(points) >= LEAST_REPORTS
 
 
 def _kind(rate: Rate) -> tuple[str, str, str, str, int]:
@@ -153,7 +159,7 @@ def _kind(rate: Rate) -> tuple[str, str, str, str, int]:
 
 
 def _can_be_compared(now: Rate, before: Rate) -> bool:
-    if min(len(now.rates), len(before.rates)) < LEAST_ROUNDS or before.median <= 0:
+    if min(len(now.rates), len(before.rates)) < FEW_ROUNDS or before.median <= 0:
         return False
     limited = [rate.median >= NEAR_CEILING * rate.ceiling for rate in (now, before)]
     return not any(limited) or (now.ceiling == before.ceiling and not all(limited))

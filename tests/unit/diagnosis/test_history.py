@@ -99,6 +99,14 @@ def test_several_reports_are_taken_from_the_lowest_to_the_highest() -> None:
     assert not told(rate(70, 71, 73), *history)
 
 
+def test_a_tunnel_of_two_rounds_is_told_beside_several_reports() -> None:
+    inside, before = (replace(one, place="tunnel_tcp", port=0) for one in (rate(55, 57), rate(92, 96)))
+    weekly = [earlier(days, before) for days in (36, 29, 22)]
+    assert "TCP through VPN over TCP, download, is 40 % below the month before (3 reports" in told(inside, *weekly)[0]
+    assert not told(inside, *weekly[1:])
+    assert not told(inside, earlier(2, before))
+
+
 def test_other_gateways_and_later_reports_are_left_out() -> None:
     assert points_of(SLOW, "oslo1", [earlier(2, FAST)], NOW) == []
     assert points_of(SLOW, GATEWAY, [earlier(-1, FAST), earlier(0, FAST)], NOW) == []
