@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,9 @@ from pathlib import Path
 from benchmarks._diagnosis_gateway import unit
 from benchmarks._hosts import Host
 
-# Beside so many neighbours who never sleep and are more important, a process gets a few per cent of its core.
-NEIGHBOURS, IMPORTANCE = 5, "Nice=-8\nCPUWeight=600"
+# Beside so many neighbours who never sleep a process gets four per cent of its core. Each is a unit: the kernel divides
+# a core among sessions first.
+NEIGHBOURS = 24
 CORE = "0"
 QUOTA_SHARE = 0.04
 PERIOD_US = 25_000
@@ -24,11 +24,11 @@ def competitors(host: Host, pids: Sequence[int]) -> Iterator[None]:
     """Bind processes of a host to one core, and have neighbours there."""
     for pid in pids:
         host.run("taskset", "--all-tasks", "--cpu-list", "--pid", CORE, str(pid))
-    units = [f"neighbour{number}.service" for number in range(NEIGHBOURS)]
-    for name in units:
-        host.unit(
-            name, f"[Service]\n{IMPORTANCE}\nCPUAffinity={CORE}\nExecStart={sys.executable} -c 'while True: pass'\n"
-        )
+    units = [f"neighbour@{number}.service" for number in range(NEIGHBOURS)]
+    busy = f"[Service]\nCPUAffinity={CORE}\nExecStart=/bin/sh -c 'while :; do :; done'\n"
+    host.write("/etc/systemd/system/neighbour@.service", busy)
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "start", *units)
     try:
         yield
     finally:
