@@ -476,6 +476,10 @@ def test_drops_by_which_tcp_of_the_probe_finds_its_rate_are_not_held_against_the
 # Names, time, configuration
 
 
+def test_a_name_that_the_gateway_has_to_ask_for_first_is_not_slow() -> None:
+    assert find(observe(World(lookup_seconds=0.2))) == ()
+
+
 def test_a_resolver_from_dhcp_that_answers_well_limits_nothing_today() -> None:
     weights = [
         only(
