@@ -19,7 +19,9 @@ def build_outcome(answers: Mapping[str, Answer]) -> dict[str, Any]:
     :returns: ``results`` for the report; ``plan``, what would be sent, for check mode; ``missing``, a sentence each;
         ``failure``, a text that ends the run, empty where every gateway and every probe answered.
     """
-    results, missing, plan = [], [], []
+    results: list[dict[str, Any]] = []
+    missing: list[str] = []
+    plan: list[str] = []
     for gateway, answer in answers.items():
         decided = answer.get("decided") or {}
         if "observations" in decided:
