@@ -132,7 +132,8 @@ class Namespaces:
 
         :param congestion: TCP congestion control of the first; the second has cubic.
         """
-        middle, card = f"r{_card(subnet)}", _card(subnet)
+        card = _card(subnet)
+        middle = f"r{card}-{first}"
         for number, end in enumerate((first, second), 1):
             self.ip(middle, "link", "add", end, "type", "veth", "peer", "name", card, "netns", self.name(end))
             self.ip(middle, "link", "set", end, "up")

@@ -67,7 +67,7 @@ class Cause:
 class Case:
     """Some causes at once on one line; none is healthy.
 
-    :param alone: Whether nothing else may run on this machine meanwhile, since processor time is what it is about.
+    :param alone: Whether nothing else may run on this machine meanwhile; such a case is fast, too.
     :param true_hints: What may be named as a hint, for it is so, and is not what is wrong.
     :param needs_probe: Whether traffic shows it; otherwise the gateway is looked at alone.
     :param fast: Whether it shows at rates only that take more than a few megabytes.
@@ -301,7 +301,7 @@ SINGLE = (
     Case("MTU black hole", (BLACK_HOLE,)),
     Case("TCP output saturation", (SATURATED,)),
     Case("CPU, shared core", (CORE_SHARED,), line=Line(), alone=True, fast=True),
-    Case("CPU, quota", (QUOTA,), line=Line(), alone=True, fast=True),
+    Case("CPU, quota", (QUOTA,), line=Line(), fast=True),
     Case("compression", (COMPRESSION,)),
     Case("resolver by DHCP", (DHCP,), needs_probe=False),
     Case("slow names", (SLOW_NAMES,)),

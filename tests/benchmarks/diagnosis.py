@@ -52,6 +52,7 @@ PROGRAMS = (
     "dig",
 )  # fmt: skip
 LEAST_SHARE = 0.95
+FAST_LANES = 2
 KEPT_FOLDER = "PRIVATESPACE_DIAGNOSIS_KEEP"
 QUICK_CASES = ("healthy, 100 Mbit/s", "UDP blocked", "MTU black hole", "stale configuration", "resolver by DHCP")
 
@@ -61,7 +62,7 @@ class Plan:
     """What is played.
 
     :param limits: Of each run, and ``fast_limits`` of those that need more.
-    :param lanes: How many stages stand side by side: on two cores as many as leave them time.
+    :param lanes: How many stages stand side by side: on two cores as many as leave them time. Of fast runs it is two.
     :param rounds: How often everything is played.
     """
 
@@ -77,9 +78,9 @@ class Plan:
         return self.fast_limits if case.fast else self.limits
 
 
-BENCH = Plan((HEALTHY[0], *SINGLE, SEVERAL[0]), Limits(60, 80), Limits(60, 200), lanes=6)
+BENCH = Plan((HEALTHY[0], *SINGLE, SEVERAL[0]), Limits(48, 80), Limits(40, 200), lanes=8)
 QUICK = Plan(
-    [case for case in CASES if case.name in QUICK_CASES], Limits(20, 40), Limits(20, 40), lanes=5, bystander=False
+    [case for case in CASES if case.name in QUICK_CASES], Limits(17, 40), Limits(17, 40), lanes=5, bystander=False
 )
 SOAK = Plan(CASES, Limits(), Limits(), lanes=2, rounds=3)
 
@@ -99,14 +100,14 @@ class Theatre:
 
     def play_all(self) -> None:
         """Everything: side by side what can stand it, then one after the other what needs the machine."""
-        runs = [case for case in self.plan.cases for _round in range(self.plan.rounds)]
+        runs = [case for _round in range(self.plan.rounds) for case in self.plan.cases]
         # The long ones first, so that the short ones fill the gaps.
-        together = sorted((case for case in runs if not case.alone), key=lambda case: not case.needs_probe)
-        with ThreadPoolExecutor(self.plan.lanes) as pool:
-            list(pool.map(self.play, together))
-        for case in runs:
-            if case.alone:
-                self.play(case)
+        light = sorted((case for case in runs if not case.fast), key=lambda case: not case.needs_probe)
+        fast = [case for case in runs if case.fast and not case.alone]
+        alone = [case for case in runs if case.alone]
+        for cases, lanes in ((light, self.plan.lanes), (fast, FAST_LANES), (alone, 1)):
+            with ThreadPoolExecutor(lanes) as pool:
+                list(pool.map(self.play, cases))
 
     def play(self, case: Case) -> Verdict:
         """One run."""
