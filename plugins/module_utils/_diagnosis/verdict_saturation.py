@@ -9,7 +9,9 @@ inside of it finds its rate by such drops, which it sends again (51 lines seen f
 count only where nothing like that was sent; or where UDP at a low rate was lost in that tunnel; or where there
 are far more lines than the probe's own lost packets explain, or lines about several clients.
 
-Not silenced by anything: the line names the cause itself.
+Lost packets of the path explain those of the low rate: TCP outside stands still for each, and 64 packets are there
+in 10 ms (446 lines seen for 454 packets at 20 Mbit/s with 2 % lost). Otherwise nothing silences it: the line names the
+cause itself.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.fi
     CERTAIN,
     FAULT,
     LIKELY,
+    PACKET_LOSS,
     TCP_OUTPUT_SATURATION,
     Evidence,
     Finding,
@@ -43,6 +46,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.pa
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.verdict_context import (
     Found,
     first_number,
+    known,
     logs_of,
 )
 
@@ -54,10 +58,10 @@ _UNCOUNTED, _FEW = 3, 20
 _DEFAULT_QUEUE, _LONGER = 64, 4
 
 
-def find_output_saturation(observations: Observations, _found: Found) -> Iterator[Finding]:
+def find_output_saturation(observations: Observations, found: Found) -> Iterator[Finding]:
     """A TCP listener that had to drop packets."""
     lines = [one for kind in _KINDS for one in logs_of(observations, kind) if not one.where.startswith("client")]
-    if not lines or _is_own_doing(observations, lines):
+    if not lines or _is_own_doing(observations, lines, found):
         return
     where = sorted({one.where for one in lines})
     total = sum(one.count for one in lines)
@@ -88,14 +92,16 @@ def find_output_saturation(observations: Observations, _found: Found) -> Iterato
     )
 
 
-def _is_own_doing(observations: Observations, lines: list[LogCount]) -> bool:
+def _is_own_doing(observations: Observations, lines: list[LogCount], found: Found) -> bool:
     """Whether the drops are those of what the probes themselves sent too fast."""
     too_fast, own_lost = False, 0.0
     for path in observations.paths:
         capacity = median(one.delivered for one in segments_of(path, TUNNEL_TCP, DOWN)) or 0.0
         low = low_rate_loss(path, TUNNEL_TCP, DOWN)
         if low is not None and low.share >= _LOST:
-            return False
+            if not known(found, PACKET_LOSS, probe=path.probe):
+                return False
+            too_fast, own_lost = True, own_lost + low.share * low.packets
         for one in segments_of(path, TUNNEL_TCP, DOWN, protocol=UDP, purposes=(PAIR,)):
             too_fast = too_fast or (one.offered or 0.0) > _FITS * capacity
             own_lost += (one.lost or 0.0) * max(one.datagrams, 0)
