@@ -44,7 +44,11 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._agent.window
     write_json,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._core.errors import CollectionError, StateError
-from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.openvpn_log import add_counts, count_lines
+from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.openvpn_log import (
+    Address,
+    add_counts,
+    count_lines,
+)
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.records import to_plain
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.address_watch import show_addresses
 from ansible_collections.privatespace.gateway.plugins.module_utils._host.clock import epoch_seconds
@@ -218,10 +222,17 @@ class WindowSession:
         return counts
 
     def _logs(self) -> Iterable[Any]:
+        probes = [ipaddress.ip_network(one) for one in self._settings.probes]
+
+        def is_own(address: Address) -> bool:
+            return any(address in network for network in probes)
+
         return add_counts(
             count
             for one in self._listeners
-            for count in count_lines(lines_since(self._mark(one), one.log, one.pid), one.name, window=True)
+            for count in count_lines(
+                lines_since(self._mark(one), one.log, one.pid), one.name, window=True, is_own=is_own
+            )
         )
 
     def _mark(self, listener: ListenerProcess) -> LogMark:

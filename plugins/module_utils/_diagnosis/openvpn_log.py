@@ -9,9 +9,11 @@ the same.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Callable, Union
 
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.gateway import Buffers
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.path import LogCount
@@ -49,6 +51,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 KINDS = tuple(kind for kind, _pattern in _PATTERNS)
 # OpenVPN cuts its messages at 1280 characters, older ones at 10240, and a prefix comes before them.
 LONGEST = 4096
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 MOST_CLIENTS = 50
 _EXAMPLE = 400
 
@@ -66,6 +69,8 @@ _ADDRESS = re.compile(
     r"(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?"
     r"|(?=[0-9A-Fa-f:]{0,40}::|(?:[0-9A-Fa-f]{1,4}:){7})[0-9A-Fa-f:]{2,45})"
 )
+_BEFORE_ADDRESS = re.compile(r"^(?:[a-z]{3}[46]?(?:-server)?:)?(?:\[AF_INET6?\])?")
+_AFTER_ADDRESS = re.compile(r"(?<=\]):\d{1,5}$|^([^:]+):\d{1,5}$")
 _NAME = re.compile(r"[A-Za-z0-9_.@/ -]{1,128}")
 _BRACKETED = re.compile(r"\[([A-Za-z0-9_.@-]{1,64})\] ?$")
 _FROM = re.compile(r"from (?:\[AF_INET6?\])?([0-9A-Fa-f:.\[\]]{3,52}:\d{1,5})")
@@ -81,19 +86,29 @@ class _Tally:
     number: float | None = None
     clients: dict[str, None] = field(default_factory=dict)
     example: str = ""
+    own: int = 0
 
-    def add(self, kind: str, line: str, found: re.Match[str]) -> None:
+    def add(self, kind: str, line: str, found: re.Match[str], is_own: Callable[[Address], bool]) -> None:
         self.count += 1
         figure = next((group for group in found.groups() if group), None)
         if figure is not None and (kind != BACKTRACK or float(figure) > (self.number or 0)):
             self.number = float(figure)
-        client = name_client(line, found)
-        if client and (client in self.clients or len(self.clients) < MOST_CLIENTS):
+        client, address = _find_client(line, found)
+        where = parse_address(address)
+        own = where is not None and is_own(where)
+        self.own += own
+        if client and not own and (client in self.clients or len(self.clients) < MOST_CLIENTS):
             self.clients[client] = None
         self.example = _CONTROL.sub(" ", line)[:_EXAMPLE].strip()
 
 
-def count_lines(lines: Iterable[str | bytes], where: str, window: bool) -> tuple[LogCount, ...]:  # noqa: FBT001
+def count_lines(
+    lines: Iterable[str | bytes],
+    where: str,
+    window: bool,  # noqa: FBT001
+    *,
+    is_own: Callable[[Address], bool] = lambda _address: False,
+) -> tuple[LogCount, ...]:
     """How often each kind was logged; kinds without a line are left out.
 
     One event may leave several lines, and each counts for its own kind: a handshake that failed has a line with the
@@ -102,15 +117,16 @@ def count_lines(lines: Iterable[str | bytes], where: str, window: bool) -> tuple
     :param lines: The oldest first. The deepest backtrack counts, of other figures the newest.
     :param where: Who logged them.
     :param window: Whether they were logged during the measurement.
+    :param is_own: Whether a client's address is that of a probe.
     """
     tallies: dict[str, _Tally] = {}
     for raw in lines:
         line = _beginning(raw)
         kind, found = _classify(line)
         if found is not None:
-            tallies.setdefault(kind, _Tally()).add(kind, line, found)
+            tallies.setdefault(kind, _Tally()).add(kind, line, found, is_own)
     return tuple(
-        LogCount(kind, where, one.count, one.number, tuple(one.clients), one.example, window)
+        LogCount(kind, where, one.count, one.number, tuple(one.clients), one.example, window, one.own)
         for kind, one in sorted(tallies.items(), key=lambda item: KINDS.index(item[0]))
     )
 
@@ -132,16 +148,37 @@ def parse_buffers(line: str | bytes) -> Buffers | None:
 
 def name_client(line: str, found: re.Match[str]) -> str:
     """Whom a line names: a common name where it has one, else an address; empty where it names nobody."""
+    return _find_client(line, found)[0]
+
+
+def parse_address(text: str) -> Address | None:
+    """The address in what a line says of a client's, with or without protocol and port; ``None`` in anything else.
+
+    >>> parse_address("udp4:[AF_INET]203.0.113.5:51234")
+    IPv4Address('203.0.113.5')
+    >>> parse_address("[::ffff:203.0.113.5]:1194")
+    IPv4Address('203.0.113.5')
+    """
+    bare = _AFTER_ADDRESS.sub(r"\1", _BEFORE_ADDRESS.sub("", text)).strip("[]")
+    try:
+        found = ipaddress.ip_address(bare)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def _find_client(line: str, found: re.Match[str]) -> tuple[str, str]:
+    """Whom a line names, and the address that it says."""
     before = line[: found.start()]
     bracketed = _BRACKETED.search(before[-70:])
     if bracketed is not None:
-        return bracketed.group(1)
+        return bracketed.group(1), ""
     for word in reversed(before.split()[-8:]):
         name, slash, address = word.rpartition("/")
         if _ADDRESS.fullmatch(address) and (":" in address or slash):
-            return name if name and _NAME.fullmatch(name) else address
+            return (name if name and _NAME.fullmatch(name) else address), address
     named = _FROM.search(line, found.start())
-    return "" if named is None else named.group(1)
+    return ("", "") if named is None else (named.group(1), named.group(1))
 
 
 def _beginning(raw: str | bytes) -> str:
@@ -163,4 +200,5 @@ def _together(first: LogCount, second: LogCount) -> LogCount:
     number = (max(numbers) if first.kind == BACKTRACK else numbers[-1]) if numbers else None
     clients = tuple(dict.fromkeys((*first.clients, *second.clients)))[:MOST_CLIENTS]
     example = second.example or first.example
-    return LogCount(first.kind, first.where, first.count + second.count, number, clients, example, first.window)
+    count, own = first.count + second.count, first.own + second.own
+    return replace(first, count=count, number=number, clients=clients, example=example, own=own)

@@ -133,8 +133,10 @@ class LogCount:
 
     :param kind: One of ``_diagnosis.openvpn_log.KINDS``. :param where: Who logged it: a listener's name, or
         ``client_udp``, ``client_tcp``. :param number: The figure of the newest line, such as the depth of a
-        backtrack. :param clients: Whom the lines name. :param example: The newest line, addresses kept.
+        backtrack. :param clients: Whom the lines name, the probes left out. :param example: The newest line, addresses
+        kept.
     :param window: Whether it was logged during the measurement.
+    :param own: How many of the lines are about a client at the address of a probe.
     """
 
     kind: str
@@ -144,6 +146,7 @@ class LogCount:
     clients: tuple[str, ...] = ()
     example: str = ""
     window: bool = True
+    own: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.op
     KINDS,
     add_counts,
     count_lines,
+    parse_address,
     parse_buffers,
 )
 from ansible_collections.privatespace.gateway.plugins.module_utils._diagnosis.path import LogCount
@@ -176,3 +177,34 @@ def test_a_line_of_a_megabyte_takes_no_time(piece: str) -> None:
         count_lines([one] * 20, "udp", True)
         parse_buffers(one)
     assert time.monotonic() - begin < 2.0
+
+
+def test_lines_about_the_probes_are_counted_and_name_nobody() -> None:
+    said = "MULTI: packet dropped due to output saturation (multi_process_incoming_tun)"
+    lines = [
+        f"carol@laptop/203.0.113.5:51234 {said}",
+        f"carol@laptop/tcp4-server:[AF_INET]203.0.113.5:51234 {said}",
+        f"carol@laptop/[::ffff:203.0.113.5]:51234 {said}",
+        f"dave@phone/203.0.113.50:51234 {said}",
+        f"erin@desk/2001:db8::5 {said}",
+        said,
+    ]
+    (found,) = count_lines(lines, "tcp", True, is_own=lambda address: str(address) == "203.0.113.5")
+    assert (found.count, found.own, found.clients) == (6, 3, ("dave@phone", "erin@desk"))
+    (twice,) = add_counts([found, found])
+    assert (twice.count, twice.own) == (12, 6)
+    (six,) = count_lines(lines[4:], "tcp", True, is_own=lambda address: str(address) == "2001:db8::5")
+    assert (six.own, six.clients) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("203.0.113.5", "203.0.113.5"), ("203.0.113.5:1194", "203.0.113.5"), ("[2001:db8::5]:1194", "2001:db8::5"),
+        ("2001:db8::5", "2001:db8::5"), ("udp6:[AF_INET6][2001:db8::5]:1194", "2001:db8::5"),
+        ("[AF_INET6]::ffff:203.0.113.5", "203.0.113.5"), ("999.0.113.5:1", None), ("", None), ("carol", None),
+    ],
+)  # fmt: skip
+def test_an_address_is_read_with_or_without_protocol_and_port(text: str, address: str | None) -> None:
+    found = parse_address(text)
+    assert (None if found is None else str(found)) == address

@@ -116,7 +116,7 @@ def test_the_rate_of_a_limit_is_right_within_a_tenth(rate: float) -> None:
 STRANGE: tuple[Any, ...] = (0.0, -1.0, float("nan"), float("inf"), 1e300)
 RICH = World(
     limits=(LIMIT_DOWN, LIMIT_UP), loss=0.01, reordering=0.03, depth=900, bad_ids=80, buffers=65536, quota=0.05,
-    saturated=40, lookups_lost=0.3, errors=0.1, burstable=True, steal=0.2, probes=("alice", "bob"),
+    saturated=400, lookups_lost=0.3, errors=0.1, burstable=True, steal=0.2, probes=("alice", "bob"),
 )  # fmt: skip
 
 

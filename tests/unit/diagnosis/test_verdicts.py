@@ -119,7 +119,7 @@ PAIRS: dict[str, tuple[World, set[str]]] = {
         World(reordering=0.05, depth=90, limits=(LIMIT_DOWN, LIMIT_UP)),
         {REORDERING, UDP_LIMITED},
     ),
-    "saturation and buffers": (World(saturated=90, buffers=65536), {TCP_OUTPUT_SATURATION, BUFFERS_TOO_SMALL}),
+    "saturation and buffers": (World(saturated=190, buffers=65536), {TCP_OUTPUT_SATURATION, BUFFERS_TOO_SMALL}),
     "expired and sysctl": (
         World(gateway={**expired(), "sysctl": {**GOOD_SYSCTL, "net.ipv4.tcp_sack": "0"}}),
         {EXPIRY, SYSCTL_HURTS},
@@ -448,43 +448,52 @@ def test_a_buffer_that_the_kernel_clamped_names_its_limit() -> None:
     assert "openvpn_send_buffer_limit_bytes" in {one.variable for one in found.remedies}
 
 
-def test_drops_that_the_measurement_asked_for_are_not_held_against_the_gateway() -> None:
-    observations = observe(World(saturated=50))
-    path = observations.paths[0]
-    own = next(one for one in path.segments if one.protocol == UDP and one.direction == DOWN)
-    own = replace(own, place=TUNNEL_TCP, port=0, offered=1e8, lost=0.3, datagrams=1000)
-    assert find(replace(observations, paths=(replace(path, segments=(*path.segments, own)),))) == ()
-    many = observe(World(saturated=5000))
-    assert causes(find(replace(many, paths=(replace(path, segments=(*path.segments, own)),)))) == {
-        TCP_OUTPUT_SATURATION
-    }
+def of_the_probe(observations: Observations) -> Observations:
+    """The same, where all lines of the log are about the probe's own client."""
+    logs = tuple(replace(one, own=one.count, clients=()) for one in observations.gateway.logs)
+    return replace(observations, gateway=replace(observations.gateway, logs=logs))
 
 
-def test_drops_by_which_tcp_of_the_probe_finds_its_rate_are_not_held_against_the_gateway() -> None:
-    """Seen over 40 ms with small buffers: 51 lines while the transfer sent 25 packets again."""
-    observations = observe(World(saturated=51))
-    path = observations.paths[0]
-    segments = tuple(
-        replace(one, retransmits=25) if (one.place, one.protocol, one.direction) == (TUNNEL_TCP, "tcp", DOWN) else one
-        for one in path.segments
-    )
-    assert find(replace(observations, paths=(replace(path, segments=segments),))) == ()
-    many = observe(World(saturated=5000))
-    assert causes(find(replace(many, paths=(replace(path, segments=segments),)))) == {TCP_OUTPUT_SATURATION}
-
-
-def test_lost_packets_of_the_path_explain_drops_of_the_probes_own_in_the_tunnel_over_tcp() -> None:
-    """Seen with 2 % lost: a quarter of the rate lost 9 % of 4981 packets in that tunnel, and 446 lines."""
-    observations = observe(World(loss=0.02, rtt=0.005, saturated=446))
+def losing_low_rate_in_the_tunnel(observations: Observations) -> Observations:
+    """The same, where UDP at a quarter of the rate lost packets in the tunnel over TCP, as it did with 2 % lost."""
     path = observations.paths[0]
     low = next(one for one in path.segments if one.purpose == "low_rate" and one.direction == DOWN)
     low = replace(low, place=TUNNEL_TCP, port=0, lost=0.0911, datagrams=4981)
     segments = (*(one for one in path.segments if one.place != TUNNEL_TCP or one.purpose != "low_rate"), low)
-    assert causes(find(replace(observations, paths=(replace(path, segments=segments),)))) == {findings.PACKET_LOSS}
-    clean = observe(World(saturated=446))
-    path = clean.paths[0]
-    segments = (*(one for one in path.segments if one.place != TUNNEL_TCP or one.purpose != "low_rate"), low)
-    assert causes(find(replace(clean, paths=(replace(path, segments=segments),)))) == {TCP_OUTPUT_SATURATION}
+    return replace(observations, paths=(replace(path, segments=segments),))
+
+
+def test_drops_of_the_probes_own_are_not_held_against_the_gateway() -> None:
+    """Seen on a healthy path of 40 ms: 54 lines for two transfers of TCP, which find their rate so."""
+    assert find(of_the_probe(observe(World(saturated=54)))) == ()
+    assert find(of_the_probe(observe(World(saturated=5000)))) == ()
+
+
+def test_a_low_rate_that_the_tunnel_over_tcp_loses_is_held_against_it() -> None:
+    observations = losing_low_rate_in_the_tunnel(of_the_probe(observe(World(saturated=446))))
+    assert only(observations, TCP_OUTPUT_SATURATION).certainty == LIKELY
+
+
+def test_lost_packets_of_the_path_and_a_full_core_explain_what_the_tunnel_over_tcp_loses() -> None:
+    lossy = of_the_probe(observe(World(loss=0.02, rtt=0.005, saturated=446)))
+    only(losing_low_rate_in_the_tunnel(lossy), findings.PACKET_LOSS)
+    only(losing_low_rate_in_the_tunnel(of_the_probe(observe(World(core=40e6, saturated=446)))), CPU_BOUND)
+
+
+def test_tcp_of_users_finds_its_rate_by_a_few_drops() -> None:
+    assert find(observe(World(saturated=100))) == ()
+    found = only(observe(World(saturated=101)), TCP_OUTPUT_SATURATION)
+    assert found.certainty == CERTAIN
+    assert "bob" in found.evidence[0].text
+
+
+def test_drops_of_others_are_counted_without_those_of_the_probe() -> None:
+    observations = observe(World(loss=0.02, rtt=0.005, saturated=800))
+    logs = tuple(replace(one, own=500) if one.kind == "output_saturation" else one for one in observations.gateway.logs)
+    found = find(replace(observations, gateway=replace(observations.gateway, logs=logs)))
+    assert causes(found) == {findings.PACKET_LOSS, TCP_OUTPUT_SATURATION}
+    (saturated,) = (one for one in found if one.cause == TCP_OUTPUT_SATURATION)
+    assert dict(saturated.figures)["dropped_packets"] == 300
 
 
 # Names, time, configuration
