@@ -16,7 +16,7 @@ from privatespace_lab.acme import AcmeServer
 from privatespace_lab.remote import Client, LabHost
 
 Gateways = tuple[LabHost, LabHost]
-LIMIT = ("--limit", "authority1,gateway1,nameserver")
+LIMIT = ("--tags", "dns,web", "--limit", "authority1,gateway1,nameserver")
 ROOT = "/run/lab-acme-root.pem"
 
 
