@@ -261,9 +261,9 @@ def read_settings(parameters: Mapping[str, Any]) -> WindowSettings:
     )
 
 
-def plan_open(unit: WindowUnit, settings: WindowSettings) -> Change[str]:
+def plan_open(unit: WindowUnit, settings: WindowSettings, *, is_plan: bool) -> Change[str]:
     """Refuse what could not be opened, and say what will be."""
-    unit.require_host()
+    unit.require_host(is_plan=is_plan)
     unit.require_closed()
     require_free_ports(settings.ports)
     messages = describe_plan(settings)
@@ -302,7 +302,7 @@ def main() -> None:
         if not opens:
             return plan_close(unit)
         told["settings"] = read_settings(module.params)
-        return plan_open(unit, told["settings"])
+        return plan_open(unit, told["settings"], is_plan=module.check_mode)
 
     def apply(_change: Change[str]) -> Mapping[str, Any]:
         if not opens:

@@ -78,7 +78,10 @@ class TunnelAddress:
 
 def find_listeners(proc: Path = PROC) -> tuple[ListenerProcess, ...]:
     """The servers, by number; those whose configuration is gone included, with no options then."""
-    found = (_look(one, proc) for one in running_programs(proc) if in_this_network(one.pid, proc))
+    programs = [one for one in running_programs(proc) if in_this_network(one.pid, proc)]
+    servers = {(one.pid, one.config) for one in programs}
+    # What passes browsers on is a child of its server, and neither serves clients nor has an address.
+    found = (_look(one, proc) for one in programs if (one.parent, one.config) not in servers)
     return _with_own_names([one for one in found if one is not None])
 
 

@@ -28,6 +28,8 @@ def run(
 ) -> None:
     """Decide, apply unless in check mode, and exit with what is to be reported. Never returns.
 
+    What is reported as ``warnings``, sentences, is shown as Ansible shows warnings.
+
     :param decide: Reads the current state and returns the :class:`Change`; it must not write.
     :param apply: Carries out the steps of a change that is needed and returns further return values.
     :param kept_whole: The return value that holds secrets on purpose; it leaves this process unaltered.
@@ -61,6 +63,8 @@ def _run(
         )
     except CollectionError as error:
         module.fail_json(msg=str(error))
+    for sentence in outcome.pop("warnings", ()):
+        module.warn(sentence)
     if change.before != change.after:
         outcome["diff"] = {"before": _as_text(change.before), "after": _as_text(change.after)}
     module.exit_json(changed=change.needed, **_masked(module, outcome, kept_whole))

@@ -20,7 +20,8 @@ UNIT_FOLDERS = {
     "openvpn-client": Path("/etc/openvpn/client"),
 }
 _SERVICE = re.compile(r"^0::.*/([^/\n]+\.service)$|^\d+:name=systemd:.*/([^/\n]+\.service)$", re.MULTILINE)
-# The field of /proc/PID/stat that counts clock ticks from boot to start, counted after the command's ")".
+# Fields of /proc/PID/stat, counted after the command's ")": the parent, and clock ticks from boot to start.
+_PARENT_FIELD = 1
 _START_FIELD = 19
 _LISTENING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 _UNIX_LISTENING = 0x10000
@@ -33,12 +34,14 @@ class Program:
     :param config: The file that it was started on, which need not exist any more; its folder is resolved.
     :param unit: The service in whose control group it runs, empty where it is none's.
     :param started_at: Seconds since 1970-01-01 UTC.
+    :param parent: The process that started it. A server with ``port-share`` has a child that looks like itself.
     """
 
     pid: int
     config: Path
     unit: str = ""
     started_at: float = 0.0
+    parent: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,9 @@ def _read_program(folder: Path) -> Program | None:
     unit = _service(folder)
     # The path is relative to the folder in which the unit starts the program.
     home = UNIT_FOLDERS.get(unit.partition("@")[0]) or (folder / "cwd").readlink()
-    return Program(int(folder.name), resolve_folder(home / config), unit, _started_at(folder))
+    fields = folder.joinpath("stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    parent, started_at = int(fields[_PARENT_FIELD]), _seconds_at(int(fields[_START_FIELD]))
+    return Program(int(folder.name), resolve_folder(home / config), unit, started_at, parent)
 
 
 def _config_argument(arguments: Sequence[str]) -> str | None:
@@ -118,10 +123,9 @@ def _service(folder: Path) -> str:
     return (found.group(1) or found.group(2)) if found else ""
 
 
-def _started_at(folder: Path) -> float:
-    fields = folder.joinpath("stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+def _seconds_at(ticks: int) -> float:
     booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    return booted_at + int(fields[_START_FIELD]) / os.sysconf("SC_CLK_TCK")
+    return booted_at + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _rows(table: Path) -> Iterator[list[str]]:

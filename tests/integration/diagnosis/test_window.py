@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -173,7 +173,7 @@ class TestEnd:
     def test_it_ends_by_itself(self, window: Window) -> None:
         rules = ruleset(window.vpn)
         window.open(seconds=1.5)
-        assert window.process.wait(10) == 0
+        assert window.wait(10) == 0
         assert "closed by itself after 1.5 s" in window.read("result")["unmeasured"][-1]
         require_nothing_left(window, rules)
 
@@ -223,6 +223,13 @@ class TestEnd:
         assert modes["lock"] == 0o600
 
 
+def live(window: Window) -> tuple[Mapping[str, Any], int]:
+    """A window that is open for a second; what it answered, and its exit status."""
+    answered = window.open()
+    time.sleep(1)
+    return answered, window.end()
+
+
 class TestRemoval:
     """A listener speaks to one program at a time; who removes a user does not wait for a window."""
 
@@ -230,7 +237,7 @@ class TestRemoval:
         talk = partial(open_management, timeout_seconds=5, is_running=lambda _path: False)
         sockets = [vpn.folder / f"{name}.sock" for name in ("udp", "tcp")]
         with ThreadPoolExecutor(1) as pool:
-            lives = pool.submit(lambda: (window.open(), time.sleep(1), window.end()))
+            lives = pool.submit(live, window)
             took = []
             while not lives.done():
                 begin = time.monotonic()
@@ -321,6 +328,8 @@ def held(vpn: Vpn, code: str) -> Iterator[None]:
     """A program that has something, for the time of a block."""
     argv = ("ip", "netns", "exec", vpn.server_namespace, "timeout", "60", sys.executable, "-c", code)
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdout.readline()
         yield
         process.stdin.close()

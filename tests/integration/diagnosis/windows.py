@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -104,8 +103,14 @@ class Window:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and wait for the end; returns the exit status."""
-        os.kill(self.process.pid, number)
-        return self.process.wait(15)
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.wait(15)
+
+    def wait(self, seconds: float) -> int:
+        """Wait until it has ended by itself; returns the exit status."""
+        assert self.process is not None
+        return self.process.wait(seconds)
 
     def servers(self) -> list[str]:
         """The processes of iperf3 in the gateway's namespace."""

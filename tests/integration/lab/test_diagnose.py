@@ -78,8 +78,8 @@ def named(report: Mapping[str, Any]) -> set[str]:
 def policing(host: LabHost, interface: str) -> Iterator[None]:
     """Let only so much UDP arrive at a host."""
     rule = f"iifname {interface} meta l4proto udp limit rate over {POLICED_BYTES} bytes/second drop"
-    chain = f"chain arriving {{ type filter hook prerouting priority -350; {rule}; }}"
-    host.run("nft --file -", feed=f"table inet provider {{ {chain} }}\n")
+    chain = f"chain arriving {{\n type filter hook prerouting priority -350\n {rule}\n }}"
+    host.run("nft --file -", feed=f"table inet provider {{\n {chain}\n}}\n")
     try:
         yield
     finally:
@@ -166,7 +166,7 @@ def test_several_troubles_at_once_are_all_named_and_no_other(
     rate = dict(limited["figures"])["rate_bps"]
     assert POLICED_BYTES * 8 * 0.7 <= rate <= POLICED_BYTES * 8 * 1.4
     assert OLD_CONFIG in outcome.output
-    assert "openvpn_foreign_configs: quarantine" in (reports / "recommended.yml").read_text()
+    assert 'openvpn_foreign_configs: "quarantine"' in (reports / "recommended.yml").read_text()
 
 
 def test_gateways_are_looked_at_alone(untouched: None, playbooks: Playbooks, probes: Path, reports: Path) -> None:
