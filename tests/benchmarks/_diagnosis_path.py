@@ -144,8 +144,8 @@ class Stage:
         if line.udp_mbit:
             tc("class", "parent", "1:1", "classid", "1:20", "htb", "rate", f"{line.udp_mbit}mbit")
             tc("qdisc", "parent", "1:20", "bfifo", "limit", str(UDP_QUEUE_BYTES))
-            tc("filter", "parent", "1:", "protocol", "ip", "u32", "match", "ip", "protocol", "17", "0xff",
-                     "flowid", "1:20")  # fmt: skip
+            udp = ("match", "ip", "protocol", "17", "0xff")
+            tc("filter", "parent", "1:", "protocol", "ip", "u32", *udp, "flowid", "1:20")
 
     def nft(self, *arguments: str, text: str = "") -> str:
         """Run ``nft`` on the router."""

@@ -249,8 +249,8 @@ def _evidence(bound: Bound) -> Evidence:
 
 def _cost(bounds: list[Bound], megahertz: float | None) -> Iterator[Evidence]:
     """What a gigabyte costs, for those who size a gateway."""
-    for name in sorted({one.listener.name for one in bounds}):
-        listener = next(one.listener for one in bounds if one.listener.name == name)
+    listeners = {one.listener.name: one.listener for one in reversed(bounds)}
+    for name, listener in sorted(listeners.items(), key=lambda item: item[0]):
         if listener.cpu_seconds and listener.octets > 0:
             cost = listener.cpu_seconds / listener.octets * 1e9
             cycles = f", {megahertz * cost / 1e3:.0f} cycles a byte" if megahertz else ""

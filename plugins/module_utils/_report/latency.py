@@ -54,7 +54,9 @@ def _paint(figure: Any, *, rows: Sequence[tuple[str, bool, Sequence[Echo]]]) -> 
             panel.annotate(f"{share_text(lost)} lost", (1, number), (66, 0), color=drawing.BAD, **beside)
     panel.set_ylim(len(rows) - 0.5, -0.5)
     panel.set_yticks(range(len(rows)))
-    panel.set_yticklabels([f"{_SHORT.get(place, '')}, {'load' if loaded else 'idle'}" for place, loaded, _ in rows])
+    panel.set_yticklabels(
+        [f"{_SHORT.get(place, '')}, {'load' if loaded else 'idle'}" for place, loaded, *_rest in rows]
+    )
     panel.tick_params(axis="y", labelcolor=drawing.INK)
     panel.grid(visible=False)
     panel.grid(visible=True, axis="x")

@@ -74,7 +74,7 @@ def _segment(
 ) -> Segment:
     level = rate * chance.uniform(0.97, 1.02)
     rising = [0.35, 0.8] if kind[2] == "tcp" else [1.0, 1.0]
-    shares = [*rising, *(chance.uniform(0.94, 1.04) for _ in range(3))]
+    shares = [*rising, *(chance.uniform(0.94, 1.04) for _repeat in range(3))]
     intervals = tuple((round(begin + 0.2 * place, 3), level * share) for place, share in enumerate(shares, 1))
     lost = None if offered is None else max(0.0, 1 - level / offered) if kind[4] == "pair" else 0.0
     return Segment(

@@ -245,7 +245,7 @@ def _udp(
     most = min(world.rate * UDP_SHARE, limit)
     packets = max(1, int(offered * 1.2 / 8 / size))
     drawn = min(packets, 4000) if world.loss else 1
-    random_loss = sum(chance.random() < world.loss for _ in range(drawn)) / drawn
+    random_loss = sum(chance.random() < world.loss for _repeat in range(drawn)) / drawn
     arriving = offered * (1 - random_loss)
     if arriving > most:
         arriving = min(arriving, _noisy(world, chance, most))

@@ -124,7 +124,7 @@ def garbage(chance: random.Random, real: list[str]) -> str | bytes:
     if kind == 0:
         return chance.randbytes(chance.randrange(200))
     if kind == 1:
-        return "".join(chr(chance.choice((chance.randrange(32), chance.randrange(0x3000)))) for _ in range(80))
+        return "".join(chr(chance.choice((chance.randrange(32), chance.randrange(0x3000)))) for _repeat in range(80))
     line = chance.choice(real)
     start, end = sorted((chance.randrange(len(line) + 1), chance.randrange(len(line) + 1)))
     if kind == 2:
@@ -140,7 +140,7 @@ def garbage(chance: random.Random, real: list[str]) -> str | bytes:
 def test_garbage_is_read_without_an_error(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret comes of it
     real = [line for name in EXPECTED for line in lines_of(name)]
-    lines = [garbage(chance, real) for _ in range(8000)]
+    lines = [garbage(chance, real) for _repeat in range(8000)]
     for one in count_lines(lines, "udp", True):
         assert one.kind in KINDS
         assert 1 <= one.count <= len(lines)

@@ -114,7 +114,7 @@ def test_equal_values_share_their_mean_rank() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_signed_rank_counts_every_case_also_with_ties_and_zeros(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret comes of it
-    values = [float(chance.randint(-4, 4)) for _ in range(9)]
+    values = [float(chance.randint(-4, 4)) for _repeat in range(9)]
     kept = [one for one in values if one]
     ranks = [
         sum(abs(other) < abs(one) for other in kept) + (sum(abs(o) == abs(one) for o in kept) + 1) / 2 for one in kept
@@ -130,7 +130,7 @@ def test_signed_rank_counts_every_case_also_with_ties_and_zeros(seed: int) -> No
 @pytest.mark.parametrize("seed", range(10))
 def test_rank_sum_counts_every_case_also_with_ties(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret comes of it
-    values = [float(chance.randint(0, 5)) for _ in range(9)]
+    values = [float(chance.randint(0, 5)) for _repeat in range(9)]
     ranks = [sum(o < one for o in values) + (sum(o == one for o in values) + 1) / 2 for one in values]
     seen = sum(ranks[5:])
     sums = [sum(choice) for choice in combinations(ranks, 4)]
@@ -140,8 +140,8 @@ def test_rank_sum_counts_every_case_also_with_ties(seed: int) -> None:
 
 def test_many_values_are_approximated_and_agree_with_the_count() -> None:
     chance = random.Random(5)  # noqa: S311 - no secret comes of it
-    first = [chance.gauss(0, 1) for _ in range(20)]
-    second = [chance.gauss(0.7, 1) for _ in range(20)]
+    first = [chance.gauss(0, 1) for _repeat in range(20)]
+    second = [chance.gauss(0.7, 1) for _repeat in range(20)]
     counted, near = rank_sum_test(first, second), rank_sum_test(first * 2, second * 2)
     assert counted.exact
     assert not near.exact
@@ -166,7 +166,7 @@ def test_intervals_are_open_where_the_level_cannot_be_had() -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_intervals_leave_zero_out_exactly_where_the_test_is_significant(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret comes of it
-    values = [chance.gauss(0.8, 1) for _ in range(10)]
+    values = [chance.gauss(0.8, 1) for _repeat in range(10)]
     estimate = estimate_paired(values, alpha=0.05)
     assert (not estimate.low <= 0 <= estimate.high) == (signed_rank_test(values).p <= 0.05)
     first, second = values[:5], [one + chance.gauss(1, 1) for one in values[5:]]

@@ -106,14 +106,16 @@ def drifting(
 def test_chance_is_believed_seldom() -> None:
     """Equal settings, seeded: at most ``alpha`` of the comparisons find a difference, and not far fewer."""
     chance = random.Random(20260101)  # noqa: S311 - no secret comes of it
-    found = [judge(*drifting(chance, factor=1.0, scatter=0.1)).verdict for _ in range(2000)]
+    found = [judge(*drifting(chance, factor=1.0, scatter=0.1)).verdict for _repeat in range(2000)]
     # 0.0488 is what ten pairs can have below 0.05; three standard deviations of a binomial of 2000 are 0.0145.
     assert 0.034 <= 1 - found.count(NO_DIFFERENCE) / 2000 <= 0.064
 
 
 def test_chance_is_believed_seldom_without_pairs() -> None:
     chance = random.Random(20260102)  # noqa: S311 - no secret comes of it
-    groups = [[[chance.lognormvariate(0, 0.2) for _ in range(8)] for _ in range(2)] for _ in range(600)]
+    groups = [
+        [[chance.lognormvariate(0, 0.2) for _repeat in range(8)] for _repeat in range(2)] for _repeat in range(600)
+    ]
     found = [judge(a, b, paired=False).verdict for a, b in groups]
     # The same for 600, 0.027, around 0.0499.
     assert 0.022 <= 1 - found.count(NO_DIFFERENCE) / 600 <= 0.077
@@ -121,7 +123,7 @@ def test_chance_is_believed_seldom_without_pairs() -> None:
 
 def test_a_difference_is_found_and_its_interval_holds_it() -> None:
     chance = random.Random(7)  # noqa: S311 - no secret comes of it
-    found = [judge(*drifting(chance, factor=1.2, scatter=0.1, holes=0.0)) for _ in range(400)]
+    found = [judge(*drifting(chance, factor=1.2, scatter=0.1, holes=0.0)) for _repeat in range(400)]
     assert all(one.verdict != A_BETTER for one in found)
     assert sum(one.verdict == B_BETTER for one in found) / 400 > 0.9
     held = sum(one.low is not None and one.high is not None and one.low <= 20 <= one.high for one in found)
@@ -130,5 +132,5 @@ def test_a_difference_is_found_and_its_interval_holds_it() -> None:
 
 def test_holes_hide_a_difference_but_turn_none_round() -> None:
     chance = random.Random(8)  # noqa: S311 - no secret comes of it
-    found = [judge(*drifting(chance, factor=1.2, scatter=0.05, holes=0.1)) for _ in range(200)]
+    found = [judge(*drifting(chance, factor=1.2, scatter=0.05, holes=0.1)) for _repeat in range(200)]
     assert {one.verdict for one in found} == {B_BETTER, NO_DIFFERENCE}
