@@ -18,7 +18,8 @@ INSTANCE_VARIABLE = "PRIVATESPACE_TEST_INSTANCE"
 FIRST_HALF = frozenset(
     (
         *("test_molecule.py", "test_acme.py", "test_acme_server.py", "test_faults.py", "test_following.py"),
-        *("test_leftovers.py", "test_line_b.py", "test_profiles.py", "test_second_factor.py", "test_story.py"),
+        *("test_leftovers.py", "test_line_b.py", "test_names.py", "test_portal.py", "test_profiles.py"),
+        *("test_second_factor.py", "test_story.py", "test_web.py"),
     )
 )
 # Begins with nothing, so that what it leaves need not be made for the others.

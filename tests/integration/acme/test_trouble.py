@@ -13,9 +13,9 @@ import pytest
 from integration.acme.servers import NAME, Gateway
 from integration.dns.name_server import ZONE
 
-from ansible_collections.privatespace.gateway.plugins.module_utils._acme.questions import Questions
+from ansible_collections.privatespace.gateway.plugins.module_utils._acme import questions
 from ansible_collections.privatespace.gateway.plugins.module_utils._acme.settings import parse_settings
-from ansible_collections.privatespace.gateway.plugins.module_utils._agent.acme_checks import Checks, NotReadyError
+from ansible_collections.privatespace.gateway.plugins.module_utils._agent import acme_checks
 
 Captured = pytest.CaptureFixture[str]
 
@@ -62,8 +62,12 @@ def test_a_name_that_leads_elsewhere_costs_the_ca_nothing(
     assert "as it should be again" in capsys.readouterr().err
 
 
-def test_another_web_server_behind_the_name_is_found_by_the_probe(held: Gateway) -> None:
+def test_another_web_server_behind_the_name_is_found_by_the_probe(
+    held: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = held.authority.log
+    # A name server waits for the rest of what it takes for a question.
+    monkeypatch.setattr(acme_checks, "PROBE_SECONDS", 2.0)
     held.write(http_port=held.zones.port)
     # Nothing is due: it is told, and is no failure.
     assert held.run() == 0
@@ -210,13 +214,16 @@ def test_one_ca_that_is_gone_keeps_no_other_from_revoking(held: Gateway) -> None
     assert (held.authority.is_revoked(first), held.authority.is_revoked(second)) == (False, True)
 
 
-def test_a_name_server_that_is_away_is_no_failure_where_nobody_looks(gateway: Gateway) -> None:
+def test_a_name_server_that_is_away_is_no_failure_where_nobody_looks(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "RESOLVER_SECONDS", 1.0)
     gateway.write(check_names=False, names=[NAME, "x.nowhere.invalid"])
     settings = parse_settings(gateway.settings)
-    questions = Questions(["127.0.0.1"], port=1)
-    assert "cannot be found" in " ".join(Checks(settings, questions).run())
-    with pytest.raises(NotReadyError, match="cannot be found"):
-        Checks(replace(settings, check_names=True), questions).run()
+    asking = questions.Questions(["127.0.0.1"], port=1)
+    assert "cannot be found" in " ".join(acme_checks.Checks(settings, asking).run())
+    with pytest.raises(acme_checks.NotReadyError, match="cannot be found"):
+        acme_checks.Checks(replace(settings, check_names=True), asking).run()
 
 
 def test_the_configuration_of_another_certbot_is_not_read(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

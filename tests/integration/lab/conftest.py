@@ -17,6 +17,8 @@ collect_ignore = [] if find_python("3.13") else ["test_line_b.py"]
 
 # What went wrong when the hosts were made; nothing when they stand. Not there before somebody made them.
 TROUBLE = pytest.StashKey[str]()
+# What the installation printed, where Molecule made it.
+PRINTED = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +42,7 @@ def molecule_run(own_instance: None, pytestconfig: pytest.Config) -> subprocess.
     if TROUBLE in pytestconfig.stash:
         return subprocess.CompletedProcess(["molecule"], 0, "hosts that stand already are reused", "")
     done = run_molecule()
+    pytestconfig.stash[PRINTED] = done.stdout
     failed = done.returncode != 0
     pytestconfig.stash[TROUBLE] = "the hosts were not converged; test_molecule.py tells why" if failed else ""
     return done
@@ -58,6 +61,14 @@ def hosts(own_instance: None, pytestconfig: pytest.Config) -> None:
 def playbooks(hosts: None, tmp_path_factory: pytest.TempPathFactory) -> Playbooks:
     """Playbooks of the collection, run as an administrator does."""
     return Playbooks(profiles=tmp_path_factory.mktemp("profiles"))
+
+
+@pytest.fixture(scope="session")
+def installation_output(playbooks: Playbooks, pytestconfig: pytest.Config) -> str:
+    """All that an installation prints: the first one, or one more where the hosts were made without Molecule."""
+    if PRINTED in pytestconfig.stash:
+        return pytestconfig.stash[PRINTED]
+    return playbooks.succeed("site", "-vvv", "--diff").output
 
 
 @pytest.fixture(scope="session")

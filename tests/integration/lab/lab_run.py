@@ -82,8 +82,16 @@ def converge() -> str:
 
 
 def run_molecule() -> subprocess.CompletedProcess[str]:
-    """The scenario ``default`` from nothing to verified; the hosts stay up afterwards."""
-    environment = {**lab_environment(), INSTANCE_VARIABLE: INSTANCE}
+    """The scenario ``default`` from nothing to verified; the hosts stay up afterwards.
+
+    Ansible says and shows as much as it can, so that one can look for secrets in that.
+    """
+    environment = {
+        **lab_environment(),
+        INSTANCE_VARIABLE: INSTANCE,
+        "ANSIBLE_VERBOSITY": "3",
+        "ANSIBLE_DIFF_ALWAYS": "true",
+    }
     del environment["ANSIBLE_CONFIG"]
     return subprocess.run(
         ["molecule", "test", "--scenario-name", "default", "--destroy", "always"],

@@ -251,8 +251,12 @@ def without_counters(rules: str) -> str:
     ("variables", "complaint"),
     [
         ({"openvpn_push_options": ["ping 5\nscript-security 2"]}, "line"),
-        ({"openvpn_users": [{"name": "fiona", "push_options": ["script-security 2"]}]}, "script-security"),
-        ({"openvpn_dns_domains": ['lab" \nup /bin/sh']}, "domain"),
+        pytest.param(
+            {"openvpn_users": [{"name": "fiona", "push_options": ["script-security 2"]}]},
+            "script-security",
+            marks=pytest.mark.soak,
+        ),
+        pytest.param({"openvpn_dns_domains": ['lab" \nup /bin/sh']}, "domain", marks=pytest.mark.soak),
     ],
 )
 def test_hostile_values_are_refused_before_anything_changes(

@@ -153,7 +153,9 @@ def test_it_comes_back_when_it_is_killed(web: Web) -> None:
     assert web.host.succeeds(f"timeout 20 sh -c 'until systemctl is-active {UNIT} && {is_another}; do sleep 0.2; done'")
 
 
-@pytest.mark.parametrize("context", ["http", "server80", "server443"])
+@pytest.mark.parametrize(
+    "context", ["http", *(pytest.param(one, marks=pytest.mark.soak) for one in ("server80", "server443"))]
+)
 def test_a_bad_part_of_another_role_is_refused_and_the_others_stay(play: Play, web: Web, context: str) -> None:
     before = web.host.run("sha256sum $(find /etc/privatespace/web -type f)")
     part = {"web_fragment_name": "lab", "web_fragment_context": context, "web_fragment_content": "nonsense on;"}
@@ -173,6 +175,7 @@ def test_a_part_of_another_role_comes_and_goes(play: Play, web: Web, bob: Client
     assert bob.succeeds(f"timeout 10 sh -c 'while {asked} | grep -qx here; do sleep 0.2; done'")
 
 
+@pytest.mark.soak
 def test_it_leaves_the_port_to_a_new_listener_and_takes_it_back(play: Play, web: Web) -> None:
     listeners = yaml.safe_load((CHECKOUT / "roles/openvpn/defaults/main.yml").read_text())["openvpn_listeners"]
     alone = {"openvpn_listeners": [one for one in listeners if one["protocol"] == "udp"]}
@@ -188,6 +191,7 @@ def test_it_leaves_the_port_to_a_new_listener_and_takes_it_back(play: Play, web:
     assert play().changed == 0
 
 
+@pytest.mark.soak
 def test_taken_away_it_says_who_still_hands_browsers_over(play: Play, web: Web) -> None:
     try:
         told = " ".join(play(web_enabled=False).output.split())
