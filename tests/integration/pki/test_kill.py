@@ -12,17 +12,17 @@ import pytest
 from integration.pki.authority_host import AuthorityHost
 from integration.run_module import collections_path
 
-KILLS = 200
 MOST_SECONDS = 240
 TESTS = Path(__file__).resolve().parents[2]
 
 
-def test_two_hundred_kills(host: AuthorityHost) -> None:
+@pytest.mark.parametrize("kills", [50, pytest.param(200, marks=pytest.mark.soak)])
+def test_kills_at_any_moment(host: AuthorityHost, kills: int) -> None:
     """Every round forks, works and is killed at a random moment; after each the store and the CRL are looked at."""
     host("pki_crl")
     task = {
         "seed": 20261122,
-        "kills": KILLS,
+        "kills": kills,
         "seconds": MOST_SECONDS,
         "folder": str(host.folder),
         "options": host.options_of("pki_crl"),
@@ -35,7 +35,7 @@ def test_two_hundred_kills(host: AuthorityHost) -> None:
     if done.returncode != 0:
         pytest.fail(done.stderr[-3000:])
     seen = json.loads(done.stdout.splitlines()[-1])
-    assert seen["killed"] == KILLS, seen
+    assert seen["killed"] == kills, seen
     assert seen["states"].get("abandoned"), f"no kill hit the moment between intention and signature: {seen}"
     assert not seen["states"].get("intended")
     assert host("pki_info")["audit"]["valid"]
