@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -125,10 +126,13 @@ def _start(argv: Sequence[str], *, seconds: int, folder: Path) -> None:
         )  # fmt: skip
         run_command((*unit, *argv), timeout_seconds=_START_SECONDS)
         return
-    # It outlives this process on purpose, and has its own end.
-    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
-    pid = os.posix_spawn(argv[0], list(argv), dict(os.environ), file_actions=quiet, setsid=True)
-    (folder / "pid").write_text(str(pid), encoding="ascii")
+    process = subprocess.Popen(
+        list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    (folder / "pid").write_text(str(process.pid), encoding="ascii")
+    # It outlives this process on purpose, and has its own end: nobody waits for it.
+    process.returncode = 0
 
 
 def _stop(folder: Path) -> None:

@@ -107,6 +107,7 @@ def test_a_removal_works_for_both(alice: Client, bob: Client, old_profile: Path,
     assert alice.fetch(PAGE) is not None
 
 
+@pytest.mark.soak
 def test_devices_move_without_a_hurry(alice: Client, bob: Client, old_profile: Path, playbooks: Playbooks) -> None:
     users = [{"name": "alice", "devices": [{"name": "laptop"}]}]
     playbooks.succeed("users", variables={"vpn_users": users, "vpn_users_renew_retiring": "true"})
@@ -120,6 +121,7 @@ def test_devices_move_without_a_hurry(alice: Client, bob: Client, old_profile: P
         client.stop()
 
 
+@pytest.mark.soak
 def test_the_old_authority_goes_with_its_last_certificate(
     alice: Client,
     bob: Client,

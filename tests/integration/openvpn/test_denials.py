@@ -283,20 +283,20 @@ def test_a_listener_that_hangs_is_named_and_who_is_denied_is_cut_on_the_other(ho
 
 
 def test_a_register_that_the_server_cannot_look_into_is_no_proof(hooked: Gateway) -> None:
-    client = hooked.vpn.connect("al@laptop")
+    client = hooked.vpn.connect("mona@laptop")
     hooked.vpn.folder.chmod(0o700)
     try:
-        result = hooked.deny(users=["al"], fails=True)
+        result = hooked.deny(users=["mona"], fails=True)
     finally:
         hooked.vpn.folder.chmod(0o755)
     assert f"'udp' cannot look into {hooked.vpn.folder}, so it lets in whom" in result.message
     assert f"Run chmod a+x {hooked.vpn.folder} on this host." in result.message
     assert [(one["refuses"], one["barred_by"]) for one in result["listeners"]] == [(False, str(hooked.vpn.folder))] * 2
     assert result["timeline"]["verified_at"] is None
-    assert [one["common_name"] for one in result["sessions_cut"]] == ["al@laptop"]
+    assert [one["common_name"] for one in result["sessions_cut"]] == ["mona@laptop"]
     assert client.lost_packets(0.2, GATEWAYS["udp"]) > 0
-    assert hooked.deny(users=["al"])["timeline"]["verified_at"] is not None
-    hooked.is_refused("al@phone")
+    assert hooked.deny(users=["mona"])["timeline"]["verified_at"] is not None
+    hooked.is_refused("mona@phone")
 
 
 @pytest.mark.parametrize("options", [{"connection_hook": ""}, {"connection_hook": "", "chroot": True}])
