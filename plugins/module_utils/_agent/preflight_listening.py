@@ -126,6 +126,7 @@ def _start(argv: Sequence[str], *, seconds: int, folder: Path) -> None:
         )  # fmt: skip
         run_command((*unit, *argv), timeout_seconds=_START_SECONDS)
         return
+    # pylint: disable-next=ansible-bad-function,consider-using-with
     process = subprocess.Popen(
         list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
