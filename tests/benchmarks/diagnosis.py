@@ -82,7 +82,7 @@ BENCH = Plan((HEALTHY[0], *SINGLE, SEVERAL[0]), Limits(48, 80), Limits(40, 200),
 QUICK = Plan(
     [case for case in CASES if case.name in QUICK_CASES], Limits(17, 40), Limits(17, 40), lanes=5, bystander=False
 )
-SOAK = Plan(CASES, Limits(), Limits(), lanes=2, rounds=3)
+SOAK = Plan(CASES, Limits(), Limits(), lanes=4, rounds=3)
 
 
 @dataclass
